@@ -1,0 +1,56 @@
+"""Arithmetic on boxes: float arrays (n, 4) of left, top, right, bottom in pixels in, arrays out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def area(boxes: np.ndarray) -> np.ndarray:
+    """(n, 4) -> (n,); a box turned inside out has none."""
+    return np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0)
+
+
+def intersection(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n, 4) and (m, 4) -> the shared area of each pair (n, m)."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    return np.prod(np.maximum(high - low, 0), axis=2)
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n, 4) and (m, 4) -> intersection over union of each pair (n, m), 0..1."""
+    both = intersection(a, b)
+    union = area(a)[:, None] + area(b)[None] - both
+    return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+
+
+def overlap_of_smaller(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Like `iou`, over the smaller of the two areas: 1 for a box inside another."""
+    both = intersection(a, b)
+    least = np.minimum(area(a)[:, None], area(b)[None])
+    return np.divide(both, least, out=np.zeros_like(both), where=least > 0)
+
+
+def suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float, overlap=iou) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """Non-maximum suppression: indices kept, best score first; none overlaps a better one by more than `threshold`."""
+    order = np.argsort(-scores, kind="stable")
+    pairs = overlap(boxes[order], boxes[order]) > threshold
+    kept: list[int] = []
+    gone = np.zeros(len(order), bool)
+    for i in range(len(order)):
+        if not gone[i]:
+            kept.append(i)
+            gone |= pairs[i]
+    return order[np.array(kept, int)]
+
+
+def squared(boxes: np.ndarray) -> np.ndarray:
+    """Squares of the longer side, about the same centres (n, 4)."""
+    side = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])[:, None]
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return np.concatenate([centre - side / 2, centre + side / 2], axis=1)
+
+
+def clipped(boxes: np.ndarray, width: float, height: float) -> np.ndarray:
+    """The part of each box inside a picture of this size (n, 4)."""
+    return np.clip(boxes, 0, np.array([width, height, width, height], boxes.dtype))

@@ -1,0 +1,144 @@
+"""The model card: what a weights file needs beside it to be of use. JSON in, ModelCard out, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien.labels import LabelSet
+
+REC601 = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in luma: what JPEG, OpenCV and Pillow call gray."""
+FLAT = 1.0
+"""Gray levels; a chip whose standard deviation is below it counts as blank and is not amplified."""
+
+
+def _per_sample(x: Any, xp: Any) -> Any:
+    mean, deviation = xp.mean(x, axis=(1, 2, 3), keepdims=True), xp.std(x, axis=(1, 2, 3), keepdims=True)
+    return (x - mean) / xp.maximum(deviation, FLAT)
+
+
+def _to_range(x: Any, xp: Any) -> Any:
+    return x / 127.5 - 1
+
+
+NORMALISE: dict[str, Callable[[Any, Any], Any]] = {"sample": _per_sample, "range": _to_range}
+"""`sample`: zero mean, unit deviation per chip, so light and contrast of the photo do not matter. `range`: -1..1."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What happens to a chip before the net sees it; training, evaluation and serving all read it from the card."""
+
+    size: int = 48
+    channels: str = "gray"
+    normalise: str = "sample"
+
+    def __post_init__(self) -> None:
+        if self.channels not in ("gray", "rgb"):
+            raise ValueError(f"channels {self.channels!r}: wanted gray or rgb")
+        if self.normalise not in NORMALISE:
+            raise ValueError(f"normalise {self.normalise!r}: wanted {' or '.join(NORMALISE)}")
+        if self.size < 1:
+            raise ValueError(f"size {self.size}: wanted at least 1 pixel")
+
+    @property
+    def depth(self) -> int:
+        return 1 if self.channels == "gray" else 3
+
+    def __call__(self, chips: np.ndarray) -> np.ndarray:
+        """uint8 chips (n, h, w) or (n, h, w, 3) in RGB -> float32 (n, size, size, depth), as the net wants them."""
+        return self.normalised(self.pixels(chips).astype(np.float32))
+
+    def pixels(self, chips: np.ndarray) -> np.ndarray:
+        """The same chips in the card's size and channels, still uint8: (n, size, size, depth)."""
+        chips = np.asarray(chips)
+        if chips.dtype != np.uint8 or chips.ndim not in (3, 4) or (chips.ndim == 4 and chips.shape[3] not in (1, 3)):
+            raise ValueError(f"chips must be uint8 of shape (n, h, w) or (n, h, w, 3); got {chips.dtype} of shape {chips.shape}")
+        chips = chips[..., None] if chips.ndim == 3 else chips
+        if chips.shape[3] == 3 and self.depth == 1:
+            chips = np.rint(chips @ np.array(REC601, np.float32)).astype(np.uint8)[..., None]
+        elif chips.shape[3] < self.depth:
+            chips = np.repeat(chips, self.depth, axis=3)
+        if chips.shape[1:3] == (self.size, self.size):
+            return chips
+        from mien.image import resize
+
+        small = [resize(chip, self.size, self.size) for chip in chips]
+        return np.stack(small) if small else np.zeros((0, self.size, self.size, self.depth), np.uint8)
+
+    def normalised(self, x: Any, xp: Any = np) -> Any:
+        """Gray levels 0..255 (n, h, w, c) -> the net's input; `xp` is numpy, or keras.ops inside a graph."""
+        return NORMALISE[self.normalise](x, xp)
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model's identity, its preprocessing, how its scores become probabilities, and what it was measured at."""
+
+    name: str
+    labels: LabelSet
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    weights: str = ""
+    """File name of the ONNX graph, beside the card."""
+    sha256: str = ""
+    output: str = ""
+    """Name of the graph's output that holds this model's logits (n, k)."""
+    temperature: float = 1.0
+    """Logits are divided by it before softmax; fitted on PublicTest (Guo et al. 2017)."""
+    bias: tuple[float, ...] = ()
+    """Added to the logits first (logit adjustment, Menon et al. 2021); empty: none."""
+    mirror: bool = False
+    """Average the logits of the chip and of its mirror image."""
+    unsure_confidence: float = 0.0
+    unsure_quality: float = 0.0
+    """An answer below either threshold is `unsure`."""
+    crop: dict[str, Any] = field(default_factory=dict)
+    parameters: int = 0
+    description: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+    created: str = ""
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Logits (n, k) -> float32 probabilities (n, k): bias, temperature, softmax."""
+        scores = logits.astype(np.float64)
+        if self.bias:
+            scores = scores + np.array(self.bias)
+        scores = scores / self.temperature
+        scores -= scores.max(axis=1, keepdims=True, initial=-np.inf)
+        powers = np.exp(scores)
+        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    def to_json(self) -> str:
+        return json.dumps({**asdict(self), "labels": list(self.labels)}, indent=2) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        Path(path).write_text(self.to_json(), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> ModelCard:
+        """Raises ValueError when the file is not a card, naming it and what is missing or unknown."""
+        try:
+            raw = json.loads(Path(path).read_text(encoding="utf-8"))
+            known = {f.name for f in fields(cls)}
+            if not isinstance(raw, dict) or not {"name", "labels", "preprocessing", "weights"} <= set(raw):
+                raise ValueError("name, labels, preprocessing and weights are wanted")
+            if set(raw) - known:
+                raise ValueError(f"unknown fields: {', '.join(sorted(set(raw) - known))}")
+            return cls(
+                **{
+                    **raw,
+                    "labels": LabelSet(tuple(raw["labels"])),
+                    "preprocessing": Preprocessing(**raw["preprocessing"]),
+                    "bias": tuple(raw.get("bias", ())),
+                }
+            )
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path} is no model card: {error}") from error

@@ -1,0 +1,51 @@
+"""Classify with ONNX Runtime: a card and its graph; uint8 chips in, float32 probabilities out."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien.card import ModelCard
+from mien.labels import LabelSet
+from mien.runtime import session
+from mien.weights import find_graph
+
+
+class OnnxClassifier:
+    """Reads the card at once, so a wrong path fails here; opens the graph on the first call."""
+
+    def __init__(self, card: str | os.PathLike[str]) -> None:
+        self.path = Path(card)
+        self.card = ModelCard.load(self.path)
+        self._graph = find_graph(self.card, self.path)
+
+    @property
+    def labels(self) -> LabelSet:
+        return self.card.labels
+
+    @cached_property
+    def _session(self) -> Any:
+        return session(self._graph)
+
+    def __call__(self, chips: np.ndarray) -> np.ndarray:
+        return self.card.probabilities(self.logits(chips))
+
+    def logits(self, chips: np.ndarray) -> np.ndarray:
+        """uint8 chips -> float32 (n, k) before bias, temperature and softmax."""
+        x = self.card.preprocessing(chips)
+        if not len(x):
+            return np.zeros((0, len(self.labels)), np.float32)
+        logits = self._run(x)
+        return (logits + self._run(x[:, :, ::-1])) / 2 if self.card.mirror else logits
+
+    def _run(self, x: np.ndarray) -> np.ndarray:
+        name = self._session.get_inputs()[0].name
+        (logits,) = self._session.run([self.card.output], {name: np.ascontiguousarray(x)})
+        return np.asarray(logits)
+
+    def __repr__(self) -> str:
+        return f"OnnxClassifier({self.card.name!r}, {self.path})"

@@ -1,0 +1,42 @@
+"""The command line: one file a command. `mien` and `python -m mien` start here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mien import __version__
+from mien.cli import detectors, evaluate, models, predict, train
+
+app = typer.Typer(
+    help="Reads facial expressions: from a folder of faces to a measured model, from a photo to an answer.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command()(predict.predict)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(detectors.detectors)
+app.add_typer(models.app, name="models")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mien {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and stop.")] = False,
+) -> None: ...
+
+
+def main() -> None:
+    """Run a command; what a user can mend ends in one line, never in a traceback."""
+    from mien.cli.errors import told
+
+    with told():
+        app()

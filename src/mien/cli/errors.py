@@ -1,0 +1,37 @@
+"""Say what went wrong in one line: exceptions that a user can mend in, a message and an exit status out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from mien.errors import MienError, MissingExtra
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+
+
+def complain(message: str) -> None:
+    typer.echo(f"mien: {message}", err=True)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """A failed input exits 1, wrong usage 2, Ctrl-C 130; a reader that went away ends it quietly."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        complain("stopped")
+        sys.exit(INTERRUPTED)
+    except MienError as error:
+        complain(str(error))
+        sys.exit(FAILED)
+    except (MissingExtra, ValueError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        complain(str(error))
+        sys.exit(WRONG_USAGE)

@@ -1,0 +1,48 @@
+"""`mien evaluate`: a model and a labelled set in, scores out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A packaged model, a run folder or a card.")],
+    data: Annotated[Path, typer.Option(metavar="FILE|DIR", help="FER2013 as .npz or .csv, or a folder with one folder a class.")],
+    split: Annotated[list[str], typer.Option(help="Splits to score; repeat it for several.")] = ["PublicTest"],  # noqa: B006
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Write report.html, report.json and pictures here.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="All scores as JSON.")] = False,
+) -> None:
+    """Score a model: accuracy, precision, recall and F1 of each class, macro-F1, calibration error, confusion."""
+    from json import dumps
+
+    from mien.classifiers import load_classifier
+    from mien.datasets import open_dataset
+    from mien.evaluation.measure import measure
+
+    classifier = load_classifier(model)
+    measured = measure(classifier, open_dataset(data), split)
+    if to:
+        from mien.evaluation.report import write_report
+
+        write_report(to, classifier.card, measured)
+        typer.echo(f"report: {to / 'report.html'}", err=True)
+    if json:
+        typer.echo(dumps({"model": classifier.card.name, "splits": measured}, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    for name, s in measured.items():
+        table = Table("class", "faces", "precision", "recall", "F1", box=None, pad_edge=False, title=name, title_justify="left")
+        for label, row in s["classes"].items():
+            table.add_row(label, f"{row['n']:,}", *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")))
+        Console().print(table)
+        typer.echo(f"accuracy {s['accuracy']:.4f}   macro-F1 {s['macro_f1']:.4f}   ECE {s['ece']:.4f}   faces {s['n']:,}")
+        if s["deduplicated"]["n"] < s["n"]:
+            d = s["deduplicated"]
+            typer.echo(f"without copies of earlier rows and of other splits: accuracy {d['accuracy']:.4f}   faces {d['n']:,}")
+        if "votes" in s:
+            typer.echo(f"against what most people saw: accuracy {s['votes']['accuracy']:.4f}   faces {s['votes']['n']:,}")

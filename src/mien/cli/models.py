@@ -1,0 +1,70 @@
+"""`mien models`: the models that name expressions, and the weights of others that detectors need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="List the packaged models; fetch weights that are not packaged.", no_args_is_help=True)
+
+PULLS = {
+    "yunet": (
+        "yunet.onnx",
+        "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
+        "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+    ),
+    "blazeface": ("blazeface.onnx", None, None),
+}
+"""File in the cache, address, sha256; None: it must be given."""
+MOST_BYTES = 500_000_000
+
+
+@app.command("list")
+def list_models(json: Annotated[bool, typer.Option("--json", help="The cards, as JSON.")] = False) -> None:
+    """The packaged models and what they were measured at."""
+    from json import dumps
+    from json import loads as parse
+
+    from mien.card import ModelCard
+    from mien.weights import find_card, packaged
+
+    cards = [ModelCard.load(find_card(name)) for name in packaged()]
+    if json:
+        typer.echo(dumps([parse(card.to_json()) for card in cards], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("model", "parameters", "input", "expressions", "what it is", box=None, pad_edge=False)
+    for card in cards:
+        p = card.preprocessing
+        table.add_row(
+            card.name, f"{card.parameters:,}", f"{p.size}x{p.size} {p.channels}", ", ".join(card.labels), card.description
+        )
+    Console().print(table)
+
+
+@app.command()
+def pull(
+    name: Annotated[str, typer.Argument(help="yunet or blazeface.")],
+    source: Annotated[str | None, typer.Option("--from", metavar="URL|FILE", help="Another place to take it from.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="Refuse a file whose SHA-256 is another.")] = None,
+    allow_private: Annotated[bool, typer.Option(help="Read URLs on private networks and this machine, too.")] = False,
+) -> None:
+    """Fetch the weights of a detector that is not ours into the cache, checked by SHA-256."""
+    from mien.fetch import fetch
+    from mien.image import read_file
+    from mien.weights import store
+
+    if name not in PULLS:
+        raise ValueError(f"nothing to pull is named {name!r}; there are: {', '.join(PULLS)}")
+    file, address, known = PULLS[name]
+    place = source or address
+    if place is None:
+        raise ValueError(f"{name} has no address of its own; give one with --from URL or --from FILE")
+    web = "://" in place
+    data = fetch(place, MOST_BYTES, timeout=600, private=allow_private) if web else read_file(Path(place), MOST_BYTES)
+    target = store(data, file, sha256 or known)
+    typer.echo(f"{name}: {len(data):,} bytes in {target}" + ("" if sha256 or known else " (no SHA-256 to check it by)"))

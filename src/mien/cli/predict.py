@@ -1,0 +1,143 @@
+"""`mien predict`: photos, folders, videos and cameras in, expressions out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mien.cli.errors import FAILED, complain
+
+if TYPE_CHECKING:
+    from mien.recognizer import Recognizer
+    from mien.sources import Frame
+
+TABLE_ROWS = 500
+"""Answers held back to set the columns' widths; a longer run is written in blocks of so many."""
+WIDE = 200
+"""Columns of a table that goes to a file or a pipe."""
+
+
+def predict(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE...", help="Files, folders, patterns, URLs, camera:0, or - for standard input.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a frame, on standard output.")] = False,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a table: FILE.csv or FILE.parquet.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep annotated copies in this folder.")] = None,
+    model: Annotated[str | None, typer.Option(help="A packaged model (mien models list), a run folder or a card.")] = None,
+    detector: Annotated[str | None, typer.Option(help="See mien detectors.")] = None,
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Of a video or camera, only each n-th frame.")] = 1,
+    allow_private: Annotated[bool, typer.Option(help="Read URLs on private networks and this machine, too.")] = False,
+) -> None:
+    """Find the faces in pictures and videos and name their expressions.
+
+    Exits 0 when all went well, 1 when an input could not be read (its row says why), 2 on wrong usage.
+    """
+    from mien.recognizer import Recognizer
+    from mien.sources import expand
+
+    recognizer = Recognizer(detector, model)
+    names = expand(sources)
+    failed = 0
+    with ExitStack() as stack:
+        outputs = _outputs(stack, recognizer, json, to, save)
+        for name in _progress(stack, names):
+            for answer in _answers(recognizer, name, every, allow_private, outputs):
+                if answer["error"]:
+                    failed += 1
+                    if json or to:  # a table on standard output says it itself
+                        complain(answer["error"]["message"])
+    if save:
+        typer.echo(f"annotated copies are in {save}", err=True)
+    raise typer.Exit(FAILED if failed else 0)
+
+
+def _answers(
+    recognizer: Recognizer, name: str, every: int, private: bool, outputs: list[Callable[[Frame, Any, dict[str, Any]], None]]
+) -> Iterator[dict[str, Any]]:
+    from mien.answer import answer
+    from mien.faces import Faces
+    from mien.sources import frames
+
+    for frame in frames(name, limits=recognizer.limits, every=every, private=private):
+        faces = recognizer(frame.image) if frame.image is not None else Faces.none()
+        row = answer(
+            frame.source, frame=frame.index, time_s=frame.time_s, size=frame.size, model=recognizer.card.name,
+            faces=faces, error=frame.error,
+        )  # fmt: skip
+        for output in outputs:
+            output(frame, faces, row)
+        yield row
+
+
+def _outputs(
+    stack: ExitStack, recognizer: Recognizer, json: bool, to: Path | None, save: Path | None
+) -> list[Callable[[Frame, Any, dict[str, Any]], None]]:
+    """What each answer is given to: a printer or a table on standard output, a file, a folder of copies."""
+    from mien.annotators.save import Copies
+    from mien.sinks import JsonLines, file_sink
+
+    outputs: list[Callable[[Frame, Any, dict[str, Any]], None]] = []
+    if to:
+        write = stack.enter_context(file_sink(to, recognizer.classifier.labels))
+        outputs.append(lambda frame, faces, row: write(row))
+    if json or not to:
+        show = stack.enter_context(JsonLines(sys.stdout)) if json else stack.enter_context(_Table())
+        outputs.append(lambda frame, faces, row: show(row))
+    if save:
+        copies = stack.enter_context(Copies(save))
+        outputs.append(lambda frame, faces, row: copies(frame, faces))
+    return outputs
+
+
+def _progress(stack: ExitStack, names: list[str]) -> Iterator[str]:
+    """The names, under a bar where there is a terminal to draw it on and more than one to wait for."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    if len(names) < 2 or not console.is_terminal:
+        return iter(names)
+    return iter(track(names, "Reading", console=console, transient=True))
+
+
+class _Table:
+    """Readable rows on standard output."""
+
+    def __init__(self) -> None:
+        self._waiting: list[dict[str, Any]] = []
+
+    def __call__(self, answer: dict[str, Any]) -> None:
+        self._waiting.append(answer)
+        if len(self._waiting) >= TABLE_ROWS:
+            self._show()
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.table import Table
+
+        from mien.sinks import table
+
+        if not self._waiting:
+            return
+        moving = any(answer["frame"] for answer in self._waiting)
+        shown = Table(box=None, pad_edge=False)
+        for name in ("source", *(("time",) if moving else ()), "face at", "expression", "confidence", ""):
+            shown.add_column(name, overflow="fold", no_wrap=name not in ("source", ""))
+        before = None
+        for source, at, *rest in table(self._waiting):
+            shown.add_row("" if source == before else source, *((at,) if moving else ()), *rest)
+            before = source
+        Console(width=None if sys.stdout.isatty() else WIDE).print(shown)
+        self._waiting = []
+
+    def __enter__(self) -> _Table:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._show()

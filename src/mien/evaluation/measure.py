@@ -1,0 +1,62 @@
+"""Score a classifier on splits of a dataset: both in, a dict of scores a split out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from mien.classifiers import Classifier
+from mien.datasets import Dataset, Sample
+from mien.evaluation.scores import first_of_each, scores
+from mien.labels import LabelSet
+
+BATCH = 64
+
+
+def measure(classifier: Classifier, dataset: Dataset, splits: Iterable[str]) -> dict[str, Any]:
+    """{split: scores}, each with the same on rows that are copies of no other (`deduplicated`) and, where people voted,
+    against the name that most of them chose (`votes`). Raises ValueError for a split or a class that is not there."""
+    samples: dict[str, list[Sample]] = {}
+    for sample in dataset:
+        samples.setdefault(sample.split, []).append(sample)
+    return {split: _measure(classifier, dataset, samples, split) for split in splits}
+
+
+def _measure(classifier: Classifier, dataset: Dataset, samples: Mapping[str, list[Sample]], split: str) -> dict[str, Any]:
+    if split not in samples:
+        raise ValueError(f"the data has no split named {split!r}; there are: {', '.join(samples)}")
+    rows, place = samples[split], _places(dataset.labels, classifier.labels)
+    probability = np.concatenate([_read(classifier, rows[i : i + BATCH]) for i in range(0, len(rows), BATCH)])
+    targets = place[[row.label for row in rows]]
+    others = {row.image.tobytes() for name, more in samples.items() if name != split for row in more}
+    fresh = first_of_each([row.image for row in rows], others)
+    out = scores(probability, targets, classifier.labels)
+    out["deduplicated"] = scores(probability[fresh], targets[fresh], classifier.labels)
+    seen = np.array([_most(row, dataset.vote_labels, classifier.labels) for row in rows])
+    if (seen >= 0).any():
+        out["votes"] = scores(probability[seen >= 0], seen[seen >= 0], classifier.labels)
+    return out
+
+
+def _read(classifier: Classifier, rows: list[Sample]) -> np.ndarray:
+    """Pictures may differ in size: each is brought to the card's first."""
+    pixels = classifier.card.preprocessing.pixels
+    return classifier(np.concatenate([pixels(row.image[None]) for row in rows]))
+
+
+def _places(labels: LabelSet, wanted: LabelSet) -> np.ndarray:
+    missing = [name for name in labels if name not in wanted]
+    if missing:
+        raise ValueError(f"the model has no class named {', '.join(missing)}; it has: {', '.join(wanted)}")
+    return np.array([wanted.index(name) for name in labels])
+
+
+def _most(row: Sample, voters: LabelSet | None, labels: LabelSet) -> int:
+    """The model's class that more people chose than any other name; -1: none."""
+    if row.votes is None or voters is None:
+        return -1
+    best = np.nonzero(row.votes == row.votes.max())[0]
+    name = voters[int(best[0])]
+    return labels.index(name) if len(best) == 1 and name in labels else -1

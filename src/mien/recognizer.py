@@ -1,0 +1,54 @@
+"""The page to read first: a picture in, the faces with their expressions out.
+
+detect -> crop -> classify, each a callable that can be replaced: any detector of `mien detectors`, or your own that
+takes an RGB array and gives Faces; any model of `mien models`, a run folder, or your own callable on chips.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from mien.card import ModelCard
+from mien.classifiers import Classifier, load_classifier
+from mien.detectors import Detector, crop_of, load_detector
+from mien.faces import Faces
+from mien.image import LIMITS, Limits, gray, load
+from mien.quality import quality
+
+
+class Recognizer:
+    """`Recognizer()(photo)` -> Faces. `detector` and `model`: None for the default, a name, a path, or the part itself."""
+
+    def __init__(
+        self,
+        detector: str | Detector | None = None,
+        model: str | os.PathLike[str] | Classifier | None = None,
+        *,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self.detector = load_detector(detector)
+        self.classifier = model if callable(model) else load_classifier(model)
+        self.limits = limits
+
+    @property
+    def card(self) -> ModelCard:
+        return self.classifier.card
+
+    def __call__(self, image: Any) -> Faces:
+        """Path, bytes, URL, base64, PIL image or RGB array -> Faces with probability, quality and `unsure`.
+
+        Boxes are in pixels of the upright picture. Raises what `mien.image.load` raises; no face is no error."""
+        rgb = load(image, self.limits)
+        faces = self.detector(rgb)
+        return self.classify(rgb, faces)
+
+    def classify(self, image: np.ndarray, faces: Faces) -> Faces:
+        """RGB array and faces found in it -> the same faces with what the classifier says of them."""
+        chips = crop_of(self.detector)(image, faces, self.card.preprocessing.size)  # (n, size, size, 3)
+        probability = self.classifier(chips)  # (n, k)
+        good = quality(faces, np.stack([gray(chip) for chip in chips]) if len(chips) else chips[..., 0])
+        unsure = (probability.max(1, initial=0) < self.card.unsure_confidence) | (good < self.card.unsure_quality)
+        return faces.having(probability=probability, labels=self.classifier.labels, quality=good, unsure=unsure)

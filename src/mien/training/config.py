@@ -1,0 +1,65 @@
+"""One typed record is a training run: options in, the same run out, on any machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mien.card import Preprocessing
+from mien.training.augmentation import Augmentation
+
+OPTIMIZERS = ("sgd", "adam")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a run's result; saved in the run folder and read back by `--resume`."""
+
+    model: str = "resnet"
+    options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the network, such as widths."""
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    epochs: int = 60
+    batch_size: int = 128
+    optimizer: str = "sgd"
+    learning_rate: float = 0.1
+    """At the top, after `warmup` epochs; from there it falls along a cosine to zero."""
+    warmup: float = 2.0
+    momentum: float = 0.9
+    weight_decay: float = 5e-3
+    """Decoupled: each step takes weight_decay x learning rate of every kernel."""
+    label_smoothing: float = 0.1
+    votes: float = 1.0
+    """Weight of the second head's loss, over people's votes; 0: one head. Without votes in the data it is 0."""
+    ema: float = 0.998
+    """Momentum of the moving average of the weights that is evaluated and saved; 0: none."""
+    evaluate_every: int = 1
+    """Epochs."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, holds, wanted in (
+            ("epochs", self.epochs >= 1, "at least 1"),
+            ("batch_size", self.batch_size >= 2, "at least 2"),
+            ("learning_rate", self.learning_rate > 0, "more than 0"),
+            ("optimizer", self.optimizer in OPTIMIZERS, " or ".join(OPTIMIZERS)),
+            ("label_smoothing", 0 <= self.label_smoothing < 1, "0 to less than 1"),
+            ("ema", 0 <= self.ema < 1, "0 to less than 1"),
+            ("votes", self.votes >= 0, "0 or more"),
+            ("evaluate_every", self.evaluate_every >= 1, "at least 1"),
+        ):
+            if not holds:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; wanted {wanted}")
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> TrainConfig:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        augmentation = raw.pop("augmentation")
+        augmentation["erase_side"] = tuple(augmentation["erase_side"])
+        return cls(preprocessing=Preprocessing(**raw.pop("preprocessing")), augmentation=Augmentation(**augmentation), **raw)

@@ -1,0 +1,77 @@
+"""Hold a dataset's samples in memory: a Dataset in, arrays of one split out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mien.card import Preprocessing
+from mien.datasets import Dataset
+from mien.labels import LabelSet
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """Faces of one split, row by row."""
+
+    chips: np.ndarray
+    """uint8 (n, size, size, depth)."""
+    targets: np.ndarray
+    """int64 (n,): the dataset's own label."""
+    votes: np.ndarray
+    """float32 (n, k): share of the people asked who chose each label. A row sums to less than one where some chose
+    none of them, to zero where nobody was asked: as weights of a soft target, such rows count for less."""
+    plurality: np.ndarray
+    """int64 (n,): the label that more people chose than any other name; -1 where there is none, or it is no label."""
+    labels: LabelSet
+
+    def __len__(self) -> int:
+        return len(self.chips)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> Tensors:
+        return Tensors(self.chips[rows], self.targets[rows], self.votes[rows], self.plurality[rows], self.labels)
+
+    def sha256(self) -> str:
+        """Over pixels, labels and votes: two runs with one hash were fitted on the same data."""
+        digest = hashlib.sha256()
+        for array in (self.chips, self.targets, self.votes):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def read(dataset: Dataset, preprocessing: Preprocessing) -> Mapping[str, Tensors]:
+    """Every split of the dataset in the size and channels that the card asks for."""
+    rows: dict[str, tuple[list[np.ndarray], list[int], list[np.ndarray]]] = {}
+    nobody = np.zeros(len(dataset.vote_labels or ()), np.float32)
+    for sample in dataset:
+        chips, targets, votes = rows.setdefault(sample.split, ([], [], []))
+        chips.append(preprocessing.pixels(sample.image[None])[0])
+        targets.append(sample.label)
+        votes.append(nobody if sample.votes is None else sample.votes)
+    return {split: _stack(*lists, dataset) for split, lists in rows.items()}
+
+
+def _stack(chips: list[np.ndarray], targets: list[int], votes: list[np.ndarray], dataset: Dataset) -> Tensors:
+    cast = np.stack(votes)
+    return Tensors(np.stack(chips), np.array(targets), shares(cast, dataset), plurality(cast, dataset), dataset.labels)
+
+
+def shares(votes: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Votes over the voters' names -> shares of all votes (n, k) over the dataset's names; other names are left out."""
+    if dataset.vote_labels is None:
+        return np.zeros((len(votes), len(dataset.labels)), np.float32)
+    ours = votes.astype(np.float32) @ dataset.vote_labels.mapping_to(dataset.labels)
+    return ours / np.maximum(votes.sum(1, keepdims=True), 1).astype(np.float32)
+
+
+def plurality(votes: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Votes over the voters' names -> the label that won alone (n,); -1 for a tie, for a name that is no label, for none."""
+    if dataset.vote_labels is None:
+        return np.full(len(votes), -1)
+    ours = votes.astype(np.float32) @ dataset.vote_labels.mapping_to(dataset.labels)
+    most = votes.max(1)
+    alone = (votes == most[:, None]).sum(1) == 1
+    return np.where(alone & (most > 0) & (ours.max(1) == most), ours.argmax(1), -1)
