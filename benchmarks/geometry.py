@@ -1,0 +1,80 @@
+"""Where do FER2013's crops lie relative to a detector's boxes, and what is found and right end to end?
+
+Enlarges crops, lays them on a gray canvas and runs each detector. On Training: the median square, which goes into
+`mien.detectors.INFO`, and how far the middle half strays from it, which the augmentation must cover. On PublicTest: the
+share of all images that are found and named right.
+
+    python benchmarks/geometry.py --data fer2013.npz --detectors mtcnn haar dlib_hog
+"""
+
+import argparse
+import json
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from mien import Recognizer, load_detector
+from mien.datasets import open_dataset
+from mien.detectors import crop_of
+from mien.image import resize
+
+SIDE, CANVAS, GRAY = 192, 320, 128
+"""Pixels of the enlarged crop and of the canvas, and the canvas's gray level."""
+
+
+def canvas(chip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gray (48, 48) -> RGB picture and the crop's square in it."""
+    at = (CANVAS - SIDE) // 2
+    picture = np.full((CANVAS, CANVAS, 3), GRAY, np.uint8)
+    picture[at : at + SIDE, at : at + SIDE] = resize(chip, SIDE, SIDE)[..., None]
+    return picture, np.array([at, at, at + SIDE, at + SIDE], float)
+
+
+def measure(detector, samples) -> dict:
+    """Median and quartiles of the crop's side and centre relative to the box, in units of the box's size."""
+    rows = []
+    for sample in samples:
+        picture, square = canvas(sample.image)
+        faces = detector(picture)
+        if len(faces):
+            left, top, right, bottom = faces.box[0]
+            size = np.sqrt((right - left) * (bottom - top))
+            middle = (square[:2] + square[2:]) / 2 - [(left + right) / 2, (top + bottom) / 2]
+            rows.append([(square[2] - square[0]) / size, *(middle / size)])
+    low, median, high = np.percentile(np.array(rows), (25, 50, 75), axis=0)
+    quartiles = zip(("side", "across", "down"), low, median, high, strict=True)
+    return {"found": len(rows) / len(samples), **{name: [round(float(v), 3) for v in three] for name, *three in quartiles}}
+
+
+def end_to_end(recognizer: Recognizer, samples) -> dict:
+    """Share found, share found and right."""
+    found = right = 0
+    for sample in samples:
+        faces = recognizer(canvas(sample.image)[0])
+        found += bool(len(faces))
+        right += bool(len(faces)) and faces.expression[0] == recognizer.card.labels[sample.label]
+    return {"n": len(samples), "found": round(found / len(samples), 4), "found_and_right": round(right / len(samples), 4)}
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--data", type=Path, required=True)
+    ask.add_argument("--detectors", nargs="+", default=["mtcnn", "haar", "dlib_hog"])
+    ask.add_argument("--model", default="fer2013")
+    ask.add_argument("--most", type=int, default=4000, help="samples of each split")
+    ask.add_argument("--split", default="PublicTest")
+    asked = ask.parse_args()
+    samples = list(open_dataset(asked.data))
+    training = [s for s in samples if s.split == "Training"]
+    picked = [training[i] for i in np.random.default_rng(0).permutation(len(training))[: asked.most]]
+    scored = list(islice((s for s in samples if s.split == asked.split), asked.most))
+    for name in asked.detectors:
+        detector = load_detector(name)
+        line = {"detector": name, "crop": crop_of(detector).__dict__, "measured": measure(detector, picked)}
+        line[asked.split] = end_to_end(Recognizer(detector, asked.model), scored)
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mien.card import ModelCard, Preprocessing
+from mien.evaluation import confusion as c
+from mien.evaluation.calibration import confidence_for, expected_calibration_error, fit_temperature
+from mien.evaluation.report import write_report
+from mien.evaluation.scores import first_of_each, scores
+from mien.labels import LabelSet
+
+AB = LabelSet(("a", "b"))
+TABLE = np.array([[3, 1], [2, 4]])
+
+
+def test_rows_are_the_truth():
+    assert c.confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist() == [[1, 1], [0, 1]]
+
+
+def test_scores_are_read_from_the_table():
+    assert c.accuracy(TABLE) == 0.7
+    assert c.precision(TABLE) == pytest.approx([3 / 5, 4 / 5])
+    assert c.recall(TABLE) == pytest.approx([3 / 4, 4 / 6])
+    assert c.f1(TABLE) == pytest.approx([2 / 3, 8 / 11])
+
+
+def test_a_class_that_never_comes_scores_zero_not_nan():
+    assert c.f1(np.array([[2, 0], [0, 0]])).tolist() == [1, 0]
+
+
+def test_honest_confidence_has_no_calibration_error():
+    p = np.tile([0.75, 0.25], (400, 1))
+    targets = (np.arange(400) % 4 == 0).astype(int)
+    assert expected_calibration_error(p, targets) == pytest.approx(0, abs=1e-6)
+    assert expected_calibration_error(np.tile([0.95, 0.05], (400, 1)), targets) == pytest.approx(0.2)
+
+
+def test_the_temperature_that_was_applied_is_found_again():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (20_000, 5))
+    powers = np.exp(logits)
+    targets = np.array([rng.choice(5, p=row) for row in powers / powers.sum(1, keepdims=True)])
+    card = ModelCard("t", LabelSet(tuple("abcde")), Preprocessing(), "")
+    assert fit_temperature(card, logits * 1.7, np.eye(5)[targets]) == pytest.approx(1.7, rel=0.05)
+
+
+def test_above_the_threshold_the_error_is_as_promised():
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet([1, 1], 5000)
+    targets = (rng.random(5000) > p[:, 0]).astype(int)
+    threshold = confidence_for(p, targets, 0.1)
+    sure = p.max(1) >= threshold
+    assert (p.argmax(1) != targets)[sure].mean() <= 0.1
+    assert 0.3 < sure.mean() < 1
+    assert confidence_for(p, 1 - p.argmax(1), 0.1) == 1
+
+
+def test_copies_are_counted_once():
+    chips = np.array([[[1]], [[2]], [[1]], [[3]]], np.uint8)
+    assert first_of_each(chips, {chips[3].tobytes()}).tolist() == [True, True, False, False]
+
+
+def test_a_report_stands_alone(tmp_path):
+    pytest.importorskip("matplotlib")
+    card = replace(ModelCard("m", AB, Preprocessing(), ""), description="<b>x</b>")
+    measured = {"PublicTest": scores(np.array([[0.8, 0.2], [0.4, 0.6]]), np.array([0, 1]), AB)}
+    write_report(tmp_path, card, measured)
+    page = (tmp_path / "report.html").read_text()
+    assert "accuracy 1.0000" in page
+    assert 'src="http' not in page
+    assert "<b>x</b>" not in page
+    assert json.loads((tmp_path / "report.json").read_text())["splits"]["PublicTest"]["n"] == 2
+    assert (tmp_path / "confusion-PublicTest.png").stat().st_size > 1000

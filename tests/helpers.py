@@ -1,0 +1,68 @@
+"""Tiny inputs that the tests share."""
+
+from __future__ import annotations
+
+import io
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.faces import Faces
+from mien.labels import FER2013
+
+SHARED = Path(os.environ.get("MIEN_SHARED", Path(__file__).parents[2] / "shared"))
+"""Data sets that are not part of the project; tests that need them say so where they are absent."""
+
+
+def shared(*parts: str) -> Path:
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"needs {'/'.join(parts)} of the shared data; set MIEN_SHARED to its folder")
+    return path
+
+
+@cache
+def astronaut() -> np.ndarray:
+    """RGB (512, 512, 3) with one large face (NASA, public domain)."""
+    from skimage.data import astronaut as picture
+
+    return np.asarray(picture())
+
+
+FACE = (180, 70, 270, 185)
+"""Where that face is: left, top, right, bottom."""
+
+
+def faceless(height: int = 120, width: int = 160) -> np.ndarray:
+    """A smooth coloured slope, RGB."""
+    row, column = np.mgrid[:height, :width]
+    return np.stack([255 * row / height, 255 * column / width, 128 + 0 * row], axis=2).astype(np.uint8)
+
+
+def encoded(image: np.ndarray, format: str = "PNG", **more) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format, **more)
+    return file.getvalue()
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+def some_faces(n: int = 2) -> Faces:
+    """n classified faces, side by side."""
+    left = 10.0 + 60 * np.arange(n)
+    probability = np.random.default_rng(0).dirichlet(np.ones(7), n).astype(np.float32)
+    return Faces(
+        np.stack([left, left * 0 + 5, left + 50, left * 0 + 65], axis=1).astype(np.float32),
+        np.linspace(0.9, 0.8, n).astype(np.float32),
+        landmarks=np.zeros((n, 5, 2), np.float32),
+        probability=probability,
+        labels=FER2013,
+        quality=np.full(n, 0.7, np.float32),
+        unsure=np.arange(n) % 2 == 1,
+    )

@@ -1,0 +1,184 @@
+"""Training with real steps on tiny data."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from helpers import noise
+
+pytest.importorskip("keras")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+def faces_file(path, n=160):
+    """Two easily told classes (bright above or below) in FER2013's form, with votes."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, n) * 3
+    images = rng.integers(60, 120, (n, 48, 48)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[slice(0, 20) if label else slice(28, 48)] += 100
+    votes = np.zeros((n, 10), np.uint8)
+    votes[np.arange(n), np.where(labels == 3, 1, 4)] = 10
+    np.savez(path, images=images, labels=labels, usage=np.arange(n) % 4 // 3, ferplus_votes=votes)
+    return path
+
+
+def small(**more):
+    from mien.training.config import TrainConfig
+
+    options = {"stem": 4, "widths": (8, 8), "depths": (1, 1), "excited": 1}
+    return TrainConfig(**{"options": options, "epochs": 3, "batch_size": 16, "learning_rate": 0.05, "warmup": 0.5, **more})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    from mien.card import Preprocessing
+    from mien.datasets import open_dataset
+    from mien.training.tensors import read
+
+    return read(open_dataset(faces_file(tmp_path_factory.mktemp("data") / "f.npz")), Preprocessing())
+
+
+def test_a_run_learns_and_leaves_a_folder_that_serves(data, tmp_path):
+    from mien import load_classifier
+    from mien.training.finish import finish
+    from mien.training.trainer import Trainer
+
+    trainer = Trainer(small(epochs=6), data, tmp_path / "run")
+    trainer.fit()
+    cards = finish(trainer, data, "mien train ...")
+    assert trainer.history[-1]["loss"] < trainer.history[0]["loss"]
+    assert {p.name for p in (tmp_path / "run").iterdir()} >= {
+        "config.json", "history.csv", "model.keras", "model.onnx", "card.json", "card-votes.json", "report.json",
+        "report.html", "curves.png", "confusion-Training.png", "confusion-PublicTest.png", "checkpoint.npz",
+    }  # fmt: skip
+    classifier = load_classifier(tmp_path / "run")
+    right = classifier(data["PublicTest"].chips[..., 0]).argmax(1) == data["PublicTest"].targets
+    assert right.mean() > 0.9
+    assert cards["labels"].data["sha256"]["Training"] == data["Training"].sha256()
+    assert load_classifier(tmp_path / "run" / "card-votes.json").card.output == "votes"
+
+
+def test_training_and_serving_give_the_net_the_same_input(data):
+    """The preprocessing in the card is the only one."""
+    import keras
+
+    from mien.training.trainer import Normalise
+
+    for normalise in ("sample", "range"):
+        from mien.card import Preprocessing
+
+        p = Preprocessing(normalise=normalise)
+        chips = data["Training"].chips
+        inside = keras.ops.convert_to_numpy(Normalise(p)(chips.astype(np.float32)))
+        assert np.abs(inside - p(chips)).max() < 1e-5
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_result(data, tmp_path):
+    from mien.training.trainer import Trainer
+
+    whole = Trainer(small(), data, tmp_path / "whole")
+    whole.fit()
+
+    class Stop(Exception):
+        pass
+
+    def stop(row):
+        if row["epoch"] == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        Trainer(small(), data, tmp_path / "parts").fit(report=stop)
+    rest = Trainer(small(), data, tmp_path / "parts")
+    rest.fit()
+    assert len(rest.history) == 3
+    for a, b in zip(whole.average, rest.average, strict=True):
+        assert np.abs(a - b).max() < 1e-4
+
+
+def test_a_checkpoint_of_other_data_or_another_net_is_refused(data, tmp_path):
+    from dataclasses import replace
+
+    from mien.training.trainer import Trainer
+
+    Trainer(small(epochs=1), data, tmp_path).fit()
+    other = {**data, "Training": replace(data["Training"], targets=data["Training"].targets[::-1].copy())}
+    with pytest.raises(ValueError, match="trained on other data"):
+        Trainer(small(epochs=1), other, tmp_path).fit()
+    with pytest.raises(ValueError, match="checkpoint of another network"):
+        Trainer(small(epochs=1, options={"stem": 6, "widths": (8, 8), "depths": (1, 1)}), data, tmp_path).fit()
+
+
+def test_augmentation_is_seeded_by_epoch_and_off_outside_training():
+    import keras
+
+    from mien.training.augmentation import Augment, Augmentation
+
+    layer, x = Augment(Augmentation(), seed=5), noise(4, 48, 48, 1).astype(np.float32)
+    layer.begin(3)
+    first = keras.ops.convert_to_numpy(layer(x, training=True))
+    layer.begin(3)
+    again = keras.ops.convert_to_numpy(layer(x, training=True))
+    layer.begin(4)
+    other = keras.ops.convert_to_numpy(layer(x, training=True))
+    assert np.array_equal(first, again)
+    assert not np.allclose(first, other)
+    assert first.min() >= 0
+    assert first.max() <= 255
+    assert np.array_equal(keras.ops.convert_to_numpy(layer(x, training=False)), x)
+
+
+def test_mirroring_alone_mirrors():
+    from dataclasses import replace
+
+    import keras
+
+    from mien.training.augmentation import NONE, Augment
+
+    x = noise(32, 12, 12, 1).astype(np.float32)
+    out = keras.ops.convert_to_numpy(Augment(replace(NONE, mirror=True))(x, training=True))
+    kinds = [np.allclose(o, i, atol=1e-2) or 2 * np.allclose(o, i[:, ::-1], atol=1e-2) for o, i in zip(out, x, strict=True)]
+    assert set(kinds) == {True, 2}
+
+
+@pytest.mark.parametrize(("field", "value"), [("epochs", 0), ("optimizer", "sgdd"), ("ema", 1.0), ("batch_size", 1)])
+def test_a_config_that_cannot_be_is_refused_with_what_was_wanted(field, value):
+    from mien.training.config import TrainConfig
+
+    with pytest.raises(ValueError, match=f"{field} is .* wanted"):
+        TrainConfig(**{field: value})
+
+
+def _mien(*args):
+    return [sys.executable, "-m", "mien", *map(str, args)]
+
+
+def test_the_command_survives_kill_9_and_resumes(tmp_path):
+    data = faces_file(tmp_path / "f.npz", 800)
+    common = ("--data", data, "--run", tmp_path / "run")
+    start = _mien("train", *common, "--epochs", 4, "--batch-size", 32)
+    process = subprocess.Popen(start, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    checkpoint, deadline = tmp_path / "run" / "checkpoint.npz", time.monotonic() + 240
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+    process.wait(30)
+    again = subprocess.run(start, capture_output=True, text=True, check=False)
+    assert again.returncode == 2
+    assert "add --resume" in again.stderr
+    done = subprocess.run(_mien("train", *common, "--resume"), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 5
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["epochs"] == 4
+    scored = subprocess.run(
+        _mien("evaluate", tmp_path / "run", "--data", data, "--json"), capture_output=True, text=True, check=True
+    )
+    assert json.loads(scored.stdout)["splits"]["PublicTest"]["accuracy"] > 0.9
+    assert os.path.exists(tmp_path / "run" / "model.onnx")
