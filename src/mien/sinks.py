@@ -143,7 +143,7 @@ def _readable(run: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
         return [(source, at, "", "", "", first["error"]["message"].removeprefix(f"{source}: "))]
     if not first["faces"]:
         return [(source, at, "", "", "", "no face found")]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for i, face in enumerate(first["faces"]):
         confidence = sum(answer["faces"][i]["confidence"] for answer in run) / len(run)
         rows.append((source, at, _place(face), face["expression"], f"{confidence:.0%}", _remark(face)))

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,14 +23,17 @@ def train(
     data: Annotated[Path, typer.Option(metavar="FILE|DIR", help="FER2013 as .npz or .csv, or a folder with one folder a class.")],
     run: Annotated[Path, typer.Option(metavar="DIR", help="The run folder: config, history, checkpoint, model, card, report.")],
     model: Annotated[str, typer.Option(help="resnet or mini_xception.")] = "resnet",
-    epochs: Annotated[int, typer.Option(min=1)] = 60,
-    batch_size: Annotated[int, typer.Option(min=2)] = 128,
-    learning_rate: Annotated[float | None, typer.Option(help="At its top. [default: 0.1 with sgd, 0.001 with adam]")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd or adam. [default: sgd; mini_xception: adam]")] = None,
-    votes: Annotated[float, typer.Option(min=0, help="Weight of a second head trained on people's votes; 0: none.")] = 1.0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="[default: 60]")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="[default: 128]")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd or adam. [default: the network's]")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="At its top. [default: the network's]")] = None,
+    votes: Annotated[
+        float | None,
+        typer.Option(min=0, help="Weight of a second head trained on people's votes; 0: none. [default: the network's]"),
+    ] = None,
     adjust: Annotated[float, typer.Option(min=0, help="Logit adjustment towards rare classes; 0: none.")] = 0.0,
-    seed: Annotated[int, typer.Option()] = 0,
-    evaluate_every: Annotated[int, typer.Option(min=1, metavar="EPOCHS")] = 1,
+    seed: Annotated[int | None, typer.Option(help="[default: 0]")] = None,
+    evaluate_every: Annotated[int | None, typer.Option(min=1, metavar="EPOCHS", help="[default: 1]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped, to the same result.")] = False,
 ) -> None:
     """Train a network on faces sorted by expression.
@@ -46,7 +50,11 @@ def train(
     if (run / "config.json").exists() != resume:
         hint = "there is no run to go on with" if resume else "there is a run already; add --resume, or give another folder"
         raise ValueError(f"{run}: {hint}")
-    config = _config(resume, run, model, epochs, batch_size, learning_rate, optimizer, votes, seed, evaluate_every)
+    given = {
+        "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate,
+        "votes": votes, "seed": seed, "evaluate_every": evaluate_every,
+    }  # fmt: skip
+    config = _config(run, resume, model, given)
     splits = {k: v for k, v in read(open_dataset(data), config.preprocessing).items() if k != "PrivateTest"}
     if "Training" not in splits:
         raise ValueError(f"{data}: no samples in the split Training")
@@ -70,29 +78,17 @@ def _ask_for_keras() -> None:
         raise needs("train", "mien train (Keras 3 with TensorFlow)") from None
 
 
-def _config(
-    resume: bool, run: Path, model: str, epochs: int, batch_size: int, learning_rate: float | None, optimizer: str | None,
-    votes: float, seed: int, evaluate_every: int,
-) -> TrainConfig:  # fmt: skip
-    from mien.card import Preprocessing
-    from mien.training.config import TrainConfig
+def _config(run: Path, resume: bool, model: str, given: dict[str, Any]) -> TrainConfig:
+    """The stopped run's own, or the network's recipe with what was given on the command line."""
+    from mien.models import MODELS
+    from mien.training.config import RECIPES, TrainConfig
 
     if resume:
         return TrainConfig.load(run / "config.json")
-    papers = model == "mini_xception"
-    optimizer = optimizer or ("adam" if papers else "sgd")
-    return TrainConfig(
-        model=model,
-        preprocessing=Preprocessing(normalise="range" if papers else "sample"),
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate or (1e-3 if optimizer == "adam" else 0.1),
-        weight_decay=0.0 if papers else 5e-3,
-        votes=votes,
-        seed=seed,
-        evaluate_every=evaluate_every,
-    )
+    if model not in MODELS:
+        raise ValueError(f"no model named {model!r}; there are: {', '.join(MODELS)}")
+    recipe = RECIPES.get(model, TrainConfig(model=model))
+    return replace(recipe, **{name: value for name, value in given.items() if value is not None})
 
 
 @contextmanager

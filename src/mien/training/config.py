@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mien.card import Preprocessing
-from mien.training.augmentation import Augmentation
+from mien.training.augmentation import NONE, Augmentation
 
 OPTIMIZERS = ("sgd", "adam")
 
@@ -63,3 +63,19 @@ class TrainConfig:
         augmentation = raw.pop("augmentation")
         augmentation["erase_side"] = tuple(augmentation["erase_side"])
         return cls(preprocessing=Preprocessing(**raw.pop("preprocessing")), augmentation=Augmentation(**augmentation), **raw)
+
+
+RECIPES = {
+    "resnet": TrainConfig(),
+    "mini_xception": TrainConfig(
+        model="mini_xception",
+        preprocessing=Preprocessing(normalise="range"),
+        augmentation=replace(NONE, mirror=True, rotation=10, scale=0.1, shift=0.05),
+        optimizer="adam",
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        label_smoothing=0.0,
+        votes=0.0,
+    ),
+}
+"""What each network is trained with unless told otherwise; mini-Xception as the dissertation says (10 degrees, 10 %)."""
