@@ -12,6 +12,7 @@ import argparse
 import json
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -82,20 +83,21 @@ def frames(samples: Path, fer: Fer | None, scratch: Path) -> list[dict]:
         for size in SIZES:
             image, file = frame(samples / photo, *size), scratch / f"{photo}-{size[0]}.png"
             file.write_bytes(encode(image))
-            took = {"mien": [], "viola_jones_alone": [], "fer": []}
-            faces = {}
-            for i in range(WARM + ROUNDS):
-                calls = {"mien": lambda: timed(recognizer, image), "viola_jones_alone": lambda: timed(haar, image)}
-                if fer:
-                    calls["fer"] = lambda: fer(file)
-                for name, call in calls.items():
-                    seconds, faces[name] = call()
-                    if i >= WARM:
-                        took[name].append(seconds * 1e3)
-            ms = {name: round(float(np.median(t)), 2) for name, t in took.items() if t}
+            contestants = {"mien": partial(timed, recognizer, image), "viola_jones_alone": partial(timed, haar, image)}
+            ms, faces = interleaved(contestants | ({"fer": partial(fer, file)} if fer else {}))
             times = {f"{name}_over_mien": round(ms[name] / ms["mien"], 2) for name in ms if name != "mien"}
             rows.append({"photo": photo, "size": f"{size[0]}x{size[1]}", "faces": faces, "ms": ms, **times})
     return rows
+
+
+def interleaved(contestants: dict) -> tuple[dict, dict]:
+    """Median milliseconds and number of faces of each."""
+    took, faces = {name: [] for name in contestants}, {}
+    for _ in range(WARM + ROUNDS):
+        for name, call in contestants.items():
+            seconds, faces[name] = call()
+            took[name].append(seconds * 1e3)
+    return {name: round(float(np.median(t[WARM:])), 2) for name, t in took.items()}, faces
 
 
 def classifiers() -> list[dict]:
