@@ -8,7 +8,7 @@ share of all images that are found and named right.
 """
 
 import argparse
-import json
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from mien import Recognizer, load_detector
 from mien.datasets import open_dataset
 from mien.detectors import crop_of
 from mien.image import resize
+from results import write
 
 SIDE, CANVAS, GRAY = 192, 320, 128
 """Pixels of the enlarged crop and of the canvas, and the canvas's gray level."""
@@ -69,11 +70,15 @@ def main() -> None:
     training = [s for s in samples if s.split == "Training"]
     picked = [training[i] for i in np.random.default_rng(0).permutation(len(training))[: asked.most]]
     scored = list(islice((s for s in samples if s.split == asked.split), asked.most))
+    rows = []
     for name in asked.detectors:
         detector = load_detector(name)
-        line = {"detector": name, "crop": crop_of(detector).__dict__, "measured": measure(detector, picked)}
-        line[asked.split] = end_to_end(Recognizer(detector, asked.model), scored)
-        print(json.dumps(line), flush=True)
+        done = end_to_end(Recognizer(detector, asked.model), scored)
+        crop = asdict(crop_of(detector))
+        rows.append(
+            {"detector": name, "crop": crop, "measured": measure(detector, picked), "end_to_end": {"split": asked.split, **done}}
+        )
+    write("geometry", rows)
 
 
 if __name__ == "__main__":

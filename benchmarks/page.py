@@ -1,0 +1,197 @@
+"""Write docs/results.md and the table in README.md from the cards and from what the other scripts measured.
+
+python benchmarks/page.py
+"""
+
+import json
+import re
+from pathlib import Path
+
+from mien.card import ModelCard
+from mien.weights import PACKAGED, find_card, packaged
+from results import FOLDER
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = {
+    "speed": "python benchmarks/speed.py --samples DIR --fer PYTHON",
+    "detectors": "python benchmarks/detectors.py --samples DIR",
+    "footprint": "python benchmarks/footprint.py --photo PHOTO mien=PYTHON fer=PYTHON",
+    "geometry": "python benchmarks/geometry.py --data fer2013.npz",
+    "peer_accuracy": "PYTHON benchmarks/peer_accuracy.py --data fer2013.npz",
+}
+
+
+def load(name: str) -> dict:
+    path = FOLDER / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else {"rows": [], "date": "", "commit": "", "machine": ""}
+
+
+def table(head: list[str], rows: list[list]) -> str:
+    return "\n".join("| " + " | ".join(str(v) for v in row) + " |" for row in (head, ["---"] * len(head), *rows)) + "\n"
+
+
+def down(value: float, digits: int = 3) -> str:
+    """Never rounded up."""
+    return f"{int(value * 10**digits) / 10**digits:.{digits}f}"
+
+
+def up(value: float, digits: int = 3) -> str:
+    """Errors and times are never rounded down."""
+    return f"{-(int(-value * 10**digits // 1)) / 10**digits:.{digits}f}"
+
+
+def source(name: str) -> str:
+    r = load(name)
+    return f"`{COMMANDS[name]}`, {r['date']}, commit {r['commit']}, {r['machine']}.\n"
+
+
+def models() -> str:
+    rows = []
+    for card in (ModelCard.load(find_card(name)) for name in packaged()):
+        for split, m in card.metrics.items():
+            cells = [down(m["accuracy"]), down(m["macro_f1"]), down(m["recall"]["fear"]), up(m["ece"]), f"{m['n']:,}"]
+            rows.append([card.name, f"{card.parameters:,}", split, *cells])
+    return table(["model", "parameters", "scored on", "accuracy", "macro-F1", "fear recall", "ECE", "faces"], rows)
+
+
+def commands() -> str:
+    cards = [ModelCard.load(find_card(name)) for name in packaged()]
+    return table(
+        ["model", "graph", "sha256 of Training", "command", "sure at"],
+        [
+            [c.name, f"{c.weights}, {(PACKAGED / c.weights).stat().st_size / 1e6:.1f} MB", c.data["sha256"]["Training"][:12],
+             f"`{c.command}`", f"confidence {c.unsure_confidence:.2f}"]
+            for c in cards
+        ],
+    )  # fmt: skip
+
+
+def peers() -> str:
+    rows = [[r["split"], down(r["accuracy"]), down(r["recall"]["fear"]), f"{r['n']:,}"] for r in load("peer_accuracy")["rows"]]
+    return table(["fer 25.10.3 on", "accuracy", "fear recall", "faces"], rows)
+
+
+def speed() -> str:
+    measured = load("speed")["rows"] or {"frames": [], "classifiers": []}
+    names = ("mien", "viola_jones_alone", "fer")
+    rows = [
+        [r["photo"], r["size"], *(f"{r['ms'].get(n, float('nan')):.1f} ({r['faces'].get(n, '-')})" for n in names)]
+        + [f"{down(r[f'{n}_over_mien'], 1)} x" if f"{n}_over_mien" in r else "" for n in names[1:]]
+        for r in measured["frames"]
+    ]
+    head = ["photo", "frame", "mien, ms (faces)", "Viola-Jones alone, ms", "fer, ms", "Viola-Jones / mien", "fer / mien"]
+    nets = [
+        [r["model"], up(r["ms_batch_1"], 2), f"{r['images_per_second_batch_1']:,}", f"{r['images_per_second_batch_64']:,}"]
+        for r in measured["classifiers"]
+    ]
+    return table(head, rows) + "\n" + table(["classifier", "ms, batch 1", "images/s, batch 1", "images/s, batch 64"], nets)
+
+
+def detectors() -> str:
+    rows = load("detectors")["rows"]
+    conditions = [k for k in (rows[0] if rows else {}) if k not in ("detector", "faces", "ms")]
+    body = [[r["detector"], *(f"{r[c]['found']} / {r[c]['false']}" for c in conditions), r["ms"]] for r in rows]
+    of = f"found of {rows[0]['faces']} / false alarms" if rows else ""
+    return f"Cells: {of}.\n\n" + table(["detector", *conditions, "ms"], body)
+
+
+def footprint() -> str:
+    rows = [
+        [
+            r["package"],
+            f"{r['site_packages_mb']:,} MB",
+            f"{r['import_s_beyond_numpy']} s",
+            f"{r['first_answer_s']} s",
+            f"{r['peak_memory_mb']:,} MB",
+        ]
+        for r in load("footprint")["rows"]
+    ]
+    return table(["package", "site-packages", "import beyond NumPy", "first answer, import to end", "peak memory"], rows)
+
+
+def geometry() -> str:
+    rows = []
+    for r in load("geometry")["rows"]:
+        m, e = r["measured"], r["end_to_end"]
+        spans = [f"{m[k][1]:.3f} ({m[k][0]:.3f} to {m[k][2]:.3f})" for k in ("side", "across", "down")]
+        rows.append([r["detector"], *spans, e["split"], down(e["found"]), down(e["found_and_right"])])
+    return table(["detector", "side", "across", "down", "scored on", "found", "found and right"], rows)
+
+
+PAGE = """# Results
+
+Written by `python benchmarks/page.py` from the model cards and from what the scripts in benchmarks/ measured. Scores are cut,
+errors and times are rounded up. {note}
+
+## Models
+
+FER2013: fitted on Training, everything chosen on PublicTest, PrivateTest scored once per released model. "deduplicated": without copies
+of earlier rows and of other splits. "what most people saw": against the name that more FER+ voters chose than any other.
+
+{models}
+{commands}
+`sure at`: an answer below this confidence is `unsure`; above it at most one in ten was wrong on PublicTest.
+
+The peer, on the same crops:
+
+{peers}
+{peer_source}
+## Speed
+
+{speed}
+Medians of interleaved rounds in one run. {speed_source}
+## Detectors
+
+{detectors}
+{detectors_source}
+## From box to chip
+
+Crops enlarged to 192 pixels on a gray canvas of 320. Side and centre of FER2013's square relative to the box, in units of
+sqrt(width x height): median (middle half), on Training. "found and right": share of all images.
+
+{geometry}
+{geometry_source}
+## Footprint
+
+{footprint}
+{footprint_source}
+{goals}"""
+
+
+def main() -> None:
+    parts = {f.__name__: f() for f in (models, commands, peers, speed, detectors, geometry, footprint)}
+    sources = {f"{name.removesuffix('_accuracy')}_source": source(name) for name in COMMANDS}
+    goals = (ROOT / "docs" / "goals.md").read_text() if (ROOT / "docs" / "goals.md").exists() else ""
+    note = "What missed its goal is named at the end." if goals else ""
+    page = PAGE.format(**parts, **sources, goals=goals, note=note)
+    (ROOT / "docs" / "results.md").write_text(page)
+    readme = ROOT / "README.md"
+    text = re.sub(r"(?s)(<!-- figures -->\n).*?(<!-- end -->)", lambda m: m[1] + headline() + m[2], readme.read_text())
+    readme.write_text(text)
+
+
+def headline() -> str:
+    cards = {name: ModelCard.load(find_card(name)) for name in packaged()}
+    split = "PrivateTest" if "PrivateTest" in cards["fer2013"].metrics else "PublicTest"
+    rows = {r["package"]: r for r in load("footprint")["rows"]}
+    peer = next((r for r in load("peer_accuracy")["rows"] if r["split"] == split), None)
+    one = load("speed")["rows"]["frames"][0]
+    five = next(r for r in load("speed")["rows"]["frames"] if r["photo"] != one["photo"] and r["size"] == one["size"])
+    people = cards["default"].metrics[f"{split}, what most people saw"]["accuracy"]
+    return "\n" + table(
+        ["", "mien", "fer 25.10.3"],
+        [
+            [f"a frame of {one['size']} with one face, two cores", f"{up(one['ms']['mien'], 1)} ms", f"{one['ms']['fer']:.1f} ms"],
+            [f"with five faces ({five['faces']['mien']} and {five['faces']['fer']} found)",
+             f"{up(five['ms']['mien'], 1)} ms", f"{five['ms']['fer']:.1f} ms"],
+            [f"accuracy on FER2013's labels, {split} (`fer2013`)", down(cards["fer2013"].metrics[split]["accuracy"]),
+             down(peer["accuracy"]) if peer else ""],
+            [f"agreement with what most people saw, {split} (`default`)", down(people), "not measured"],
+            ["installed", f"{rows['mien']['site_packages_mb']:,} MB", f"{rows['fer']['site_packages_mb']:,} MB"],
+            ["peak memory, one photo", f"{rows['mien']['peak_memory_mb']:,} MB", f"{rows['fer']['peak_memory_mb']:,} MB"],
+        ],
+    ) + "\n"  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

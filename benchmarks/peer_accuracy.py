@@ -1,0 +1,43 @@
+"""What the classifier of fer 25.10.3 scores on FER2013's own crops. Run it with the interpreter of fer's environment.
+
+PYTHON benchmarks/peer_accuracy.py --data fer2013.npz
+"""
+
+import argparse
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from results import write
+
+warnings.filterwarnings("ignore")
+NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+SPLITS = {1: "PublicTest", 2: "PrivateTest"}
+
+
+def main() -> None:
+    import cv2
+    from fer.fer import FER
+
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--data", type=Path, required=True)
+    stored = np.load(ask.parse_args().data)
+    peer, rows = FER(), []
+    names = list(peer._get_labels().values())
+    order = [names.index(name) for name in NAMES]
+    for usage, split in SPLITS.items():
+        part = stored["usage"] == usage
+        side = peer._FER__emotion_target_size
+        chips = np.stack([cv2.resize(chip, tuple(side)) for chip in stored["images"][part]])
+        inputs = np.stack([peer._FER__preprocess_input(chip, True) for chip in chips])[..., None]
+        probability = np.asarray(peer._FER__emotion_classifier.predict(inputs, batch_size=256, verbose=0))[:, order]
+        targets = stored["labels"][part].astype(int)
+        right = probability.argmax(1) == targets
+        recall = {name: round(float(right[targets == k].mean()), 4) for k, name in enumerate(NAMES)}
+        rows.append({"split": split, "n": len(right), "accuracy": round(float(right.mean()), 4), "recall": recall})
+    write("peer_accuracy", rows)
+
+
+if __name__ == "__main__":
+    main()
