@@ -11,7 +11,7 @@ COLOURS = {
     "sad": (66, 120, 200), "surprise": (238, 120, 45), "neutral": (120, 130, 140),
 }  # fmt: skip
 OTHER = (60, 160, 150)
-INK = (255, 255, 255)
+INKS = ((255, 255, 255), (25, 28, 36))
 UNSURE = "?"
 
 
@@ -45,4 +45,9 @@ def _label(pen, box, text, colour, font, line, width) -> None:  # type: ignore[n
     x = min(max(box[0], 0), max(width - wide, 0))
     y = box[1] - high if box[1] >= high else box[1]
     pen.rounded_rectangle((x, y, x + wide, y + high), radius=2 * line, fill=colour)
-    pen.text((x + 2 * line - left, y + 2 * line - top), text, fill=INK, font=font)
+    pen.text((x + 2 * line - left, y + 2 * line - top), text, fill=_ink(colour), font=font)
+
+
+def _ink(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    """White on dark colours, nearly black on light ones."""
+    return INKS[sum(w * c for w, c in zip((0.299, 0.587, 0.114), colour, strict=True)) > 140]
