@@ -98,7 +98,6 @@ class ModelCard:
     unsure_confidence: float = 0.0
     unsure_quality: float = 0.0
     """An answer below either threshold is `unsure`."""
-    crop: dict[str, Any] = field(default_factory=dict)
     parameters: int = 0
     description: str = ""
     data: dict[str, Any] = field(default_factory=dict)

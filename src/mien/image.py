@@ -229,12 +229,21 @@ def encode(image: np.ndarray, format: str = "PNG") -> bytes:
     return file.getvalue()
 
 
-def cut(image: np.ndarray, squares: np.ndarray, size: int) -> np.ndarray:
-    """uint8 (h, w[, c]) and square boxes (n, 4) in pixels -> uint8 (n, size, size[, c]); outside, the border goes on."""
+def cut(image: np.ndarray, squares: np.ndarray, size: int, *, smooth: bool = True) -> np.ndarray:
+    """uint8 (h, w[, c]) and square boxes (n, 4) in pixels -> uint8 (n, size, size[, c]); outside, the border goes on.
+
+    `smooth=False` skips pixels where it shrinks instead of averaging them: ten times as fast, good enough to detect."""
     out = np.empty((len(squares), size, size, *image.shape[2:]), np.uint8)
+    shrink = resize if smooth else _sampled
     for chip, square in zip(out, np.rint(squares).astype(int), strict=True):
-        chip[...] = resize(_window(image, *square), size, size)
+        chip[...] = shrink(_window(image, *square), size, size)
     return out
+
+
+def _sampled(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    import cv2
+
+    return np.asarray(cv2.resize(image, (width, height))).reshape(height, width, *image.shape[2:])
 
 
 def _window(image: np.ndarray, left: int, top: int, right: int, bottom: int) -> np.ndarray:

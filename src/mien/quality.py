@@ -2,7 +2,7 @@
 
 quality = (size x sharpness x pose) ^ (1/3), each 0..1:
   size       shorter side of the box over 48 pixels, at most 1: what the classifier sees before anything is made up;
-  sharpness  variance of the Laplacian of the chip over the chip's own variance, against that of a sharp face;
+  sharpness  deviation of the Laplacian of the chip over the chip's own deviation, against that of a sharp face;
   pose       1 facing the camera, 0 in profile: the nose's place between the eyes, across (left out without landmarks).
 The Laplacian measure is Pech-Pacheco et al. 2000, over the variance so that a dark face is not called blurred.
 """
@@ -15,8 +15,9 @@ from mien.faces import Faces
 
 READABLE = 48.0
 """Pixels."""
-SHARP = 0.15
-"""Laplacian variance over variance; the median of FER2013 PublicTest chips is 0.30, of those blurred by sigma 2, 0.01."""
+SHARP = 0.55
+"""Deviation of the Laplacian over deviation; 95 % of FER2013's PublicTest chips exceed it. Blurred by a sigma of 1 pixel
+their median is 0.25, by 2 pixels 0.098."""
 
 
 def quality(faces: Faces, chips: np.ndarray) -> np.ndarray:
@@ -30,7 +31,7 @@ def sharpness(chips: np.ndarray) -> np.ndarray:
     x = chips.astype(np.float32)
     edges = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:] - 4 * x[:, 1:-1, 1:-1]
     spread = x.var(axis=(1, 2))
-    return np.minimum(edges.var(axis=(1, 2)) / np.maximum(spread, 1) / SHARP, 1)
+    return np.minimum(np.sqrt(edges.var(axis=(1, 2)) / np.maximum(spread, 1)) / SHARP, 1)
 
 
 def pose(faces: Faces) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,6 +31,10 @@ def train(
         typer.Option(min=0, help="Weight of a second head trained on people's votes; 0: none. [default: the network's]"),
     ] = None,
     adjust: Annotated[float, typer.Option(min=0, help="Logit adjustment towards rare classes; 0: none.")] = 0.0,
+    mirror: Annotated[
+        list[str],
+        typer.Option(metavar="HEAD", help="labels or votes: average each face with its mirror image, at twice the time."),
+    ] = [],  # noqa: B006
     seed: Annotated[int | None, typer.Option(help="[default: 0]")] = None,
     evaluate_every: Annotated[int | None, typer.Option(min=1, metavar="EPOCHS", help="[default: 1]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped, to the same result.")] = False,
@@ -61,7 +64,7 @@ def train(
     trainer = Trainer(config, splits, run)
     with _bars(trainer) as (callbacks, report):
         trainer.fit(callbacks, report)
-    cards = finish(trainer, splits, "mien " + shlex.join(sys.argv[1:]), adjust)
+    cards = finish(trainer, splits, _command(config, data, run, adjust, mirror), adjust, mirror)
     for card in cards.values():
         said = {k: v for k, v in card.metrics.get("PublicTest", {}).items() if isinstance(v, float)}
         typer.echo(f"{card.output}: " + "  ".join(f"{name} {value:.4f}" for name, value in said.items()))
@@ -89,6 +92,19 @@ def _config(run: Path, resume: bool, model: str, given: dict[str, Any]) -> Train
         raise ValueError(f"no model named {model!r}; there are: {', '.join(MODELS)}")
     recipe = RECIPES.get(model, TrainConfig(model=model))
     return replace(recipe, **{name: value for name, value in given.items() if value is not None})
+
+
+def _command(config: TrainConfig, data: Path, run: Path, adjust: float, mirror: list[str]) -> str:
+    """What to type to get this model again, wherever the data lies."""
+    from mien.training.config import RECIPES, TrainConfig
+
+    recipe = RECIPES.get(config.model, TrainConfig(model=config.model))
+    names = ("epochs", "batch_size", "optimizer", "learning_rate", "votes", "seed")
+    given = {name: getattr(config, name) for name in names if getattr(config, name) != getattr(recipe, name)}
+    words = ["--data", data.name, "--run", run.name, "--model", config.model]
+    words += [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    words += ["--adjust", str(adjust)] if adjust else []
+    return "mien train " + shlex.join(words + [word for head in mirror for word in ("--mirror", head)])
 
 
 @contextmanager

@@ -22,8 +22,6 @@ from mien.runtime import session
 
 CELL, STRIDE = 12, 2
 """Side of the first net's window and the distance between windows, in pixels of the shrunk picture."""
-CROWDS = 1, 4, 16
-"""Candidates are allowed this many times over, one step more each time a crowd fills them."""
 
 
 @dataclass(eq=False)
@@ -37,10 +35,10 @@ class Mtcnn:
     factor: float = 0.6
     """Between two sizes of the pyramid."""
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.8)
-    candidates: tuple[int, int] = (64, 16)
-    """At most so many windows go to the second and third net, unless a crowd fills them."""
-    doubt: float = 0.1
-    """A window that the third net believes in at least so far is moved as it says and looked at once more."""
+    batch: int = 64
+    """Windows go to the second net so many at a time, the best first ..."""
+    crowd: int = 16
+    """... until fewer than this of them are let through."""
     name: ClassVar[str] = "mtcnn"
 
     @cached_property
@@ -55,12 +53,12 @@ class Mtcnn:
     def __call__(self, image: np.ndarray) -> Faces:
         small, shrunk = fit(image, self.longest_side)
         windows = self._propose(small)
-        for times in CROWDS:
-            most_second, most_third = (times * n for n in self.candidates)
-            boxes = self._refine(small, windows[:most_second])
-            if (len(windows) <= most_second and len(boxes) <= most_third) or len(boxes) < most_third:
+        boxes = [np.zeros((0, 4))]
+        for start in range(0, len(windows), self.batch):
+            boxes.append(self._refine(small, windows[start : start + self.batch]))
+            if len(boxes[-1]) < self.crowd:
                 break
-        return self._decide(small, boxes[:most_third], shrunk, image.shape)
+        return self._decide(small, np.concatenate(boxes), shrunk, image.shape)
 
     def _propose(self, image: np.ndarray) -> np.ndarray:
         """Squares that may hold a face, best first (n, 4)."""
@@ -91,9 +89,7 @@ class Mtcnn:
 
     def _refine(self, image: np.ndarray, windows: np.ndarray) -> np.ndarray:
         """The squares the second net believes in, best first (n, 4)."""
-        if not len(windows):
-            return windows
-        shift, probability = _run(self._nets[1], cut(image, windows, 24))
+        shift, probability = _run(self._nets[1], cut(image, windows, 24, smooth=False))
         keep = np.nonzero(probability[:, 1] >= self.thresholds[1])[0]
         keep = keep[suppress(windows[keep], probability[keep, 1], 0.7)]
         return squared(_moved(windows[keep], shift[keep]))
@@ -101,13 +97,7 @@ class Mtcnn:
     def _decide(self, image: np.ndarray, squares: np.ndarray, shrunk: float, shape: tuple[int, ...]) -> Faces:
         if not len(squares):
             return Faces.none()
-        shift, points, probability = _run(self._nets[2], cut(image, squares, 48))
-        maybe = (probability[:, 1] >= self.doubt) & (probability[:, 1] < self.thresholds[2])
-        if maybe.any():
-            squares[maybe] = squared(_moved(squares[maybe], shift[maybe]))
-            again = _run(self._nets[2], cut(image, squares[maybe], 48))
-            for whole, part in zip((shift, points, probability), again, strict=True):
-                whole[maybe] = part
+        shift, points, probability = _run(self._nets[2], cut(image, squares, 48, smooth=False))
         keep = np.nonzero(probability[:, 1] >= self.thresholds[2])[0]
         squares, scores = squares[keep], probability[keep, 1]
         boxes = _moved(squares, shift[keep])

@@ -34,7 +34,7 @@ def _measure(classifier: Classifier, dataset: Dataset, samples: Mapping[str, lis
     fresh = first_of_each([row.image for row in rows], others)
     out = scores(probability, targets, classifier.labels)
     out["deduplicated"] = scores(probability[fresh], targets[fresh], classifier.labels)
-    seen = np.array([_most(row, dataset.vote_labels, classifier.labels) for row in rows])
+    seen = np.array([most_people(row, dataset.vote_labels, classifier.labels) for row in rows])
     if (seen >= 0).any():
         out["votes"] = scores(probability[seen >= 0], seen[seen >= 0], classifier.labels)
     return out
@@ -53,7 +53,7 @@ def _places(labels: LabelSet, wanted: LabelSet) -> np.ndarray:
     return np.array([wanted.index(name) for name in labels])
 
 
-def _most(row: Sample, voters: LabelSet | None, labels: LabelSet) -> int:
+def most_people(row: Sample, voters: LabelSet | None, labels: LabelSet) -> int:
     """The model's class that more people chose than any other name; -1: none."""
     if row.votes is None or voters is None:
         return -1

@@ -5,11 +5,10 @@ Everything here that is chosen (temperature, bias, thresholds) is chosen on Publ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -33,63 +32,77 @@ DESCRIPTIONS = {
 }
 
 
-def finish(trainer: Trainer, data: Mapping[str, Tensors], command: str = "", adjust: float = 0.0) -> dict[str, ModelCard]:
-    """Write model.keras, model.onnx, a card a head, report and curves. `adjust`: strength of the logit adjustment
-    of the head on labels (Menon et al. 2021): 0 none, 1 as if all classes were equally frequent."""
-    run, net, p = trainer.run, trainer.net, trainer.config.preprocessing
-    net.save(run / "model.keras")
-    export_onnx(net, run / "model.onnx")
-    logits = {name: predict(net, data[name], p) for name in data if name != "PrivateTest"}
-    cards = {head: _card(head, trainer, data, logits, command, adjust) for head in trainer.heads}
+def finish(
+    trainer: Trainer, data: Mapping[str, Tensors], command: str = "", adjust: float = 0.0, mirror: Collection[str] = ()
+) -> dict[str, ModelCard]:
+    """Write model.keras, model.onnx, a card a head, report and curves.
+
+    `adjust`: strength of the logit adjustment of the head on labels (Menon et al. 2021): 0 none, 1 as if all classes
+    were equally frequent. `mirror`: heads that average the logits of a face and of its mirror image."""
+    run = trainer.run
+    trainer.net.save(run / "model.keras")
+    export_onnx(trainer.net, run / "model.onnx")
+    bias = logit_bias(trainer.fitted, adjust) if adjust else ()
+    cards = {head: _card(head, trainer, data, command, bias if head == LABELS else (), head in mirror) for head in trainer.heads}
+    logits = {split: _logits(trainer, data[split], mirror) for split in data if split != "PrivateTest"}
+    if "PublicTest" in data:
+        asked = {head: _asked(data["PublicTest"], head) for head in cards}
+        cards = {head: calibrated(card, logits["PublicTest"][head], asked[head]) for head, card in cards.items()}
     for head, card in cards.items():
         card.save(run / CARD_FILES[head])
-    measured = {
-        split: scores(cards[LABELS].probabilities(z[LABELS]), data[split].targets, data[split].labels)
-        for split, z in logits.items()
-    }
+    probability = {split: cards[LABELS].probabilities(z[LABELS]) for split, z in logits.items()}
+    measured = {split: scores(p, data[split].targets, data[split].labels) for split, p in probability.items()}
     write_report(run, cards[LABELS], measured)
     (run / "curves.png").write_bytes(curves_png(trainer.history))
     return cards
 
 
+def _logits(trainer: Trainer, data: Tensors, mirror: Collection[str]) -> dict[str, np.ndarray]:
+    logits = predict(trainer.net, data, trainer.config.preprocessing)
+    if mirror:
+        turned = predict(trainer.net, replace(data, chips=data.chips[:, :, ::-1]), trainer.config.preprocessing)
+        logits |= {head: (logits[head] + turned[head]) / 2 for head in mirror}
+    return logits
+
+
 def _card(
-    head: str, trainer: Trainer, data: Mapping[str, Tensors], logits: Mapping[str, Any], command: str, adjust: float
+    head: str, trainer: Trainer, data: Mapping[str, Tensors], command: str, bias: tuple[float, ...], mirror: bool
 ) -> ModelCard:
-    run, config, fitted = trainer.run, trainer.config, trainer.fitted
-    card = ModelCard(
+    run, config = trainer.run, trainer.config
+    return ModelCard(
         name=run.name,
-        labels=fitted.labels,
+        labels=trainer.fitted.labels,
         preprocessing=config.preprocessing,
         weights="model.onnx",
         sha256=sha256(run / "model.onnx"),
         output=head,
-        bias=logit_bias(fitted, adjust) if head == LABELS and adjust else (),
+        bias=bias,
+        mirror=mirror,
         parameters=_parameters(trainer.net, head, trainer.heads),
         description=f"{config.model}. {DESCRIPTIONS[head]}",
-        data={"sha256": {split: t.sha256() for split, t in data.items()}, "n": {s: len(t) for s, t in data.items()}},
+        data={
+            "sha256": {split: t.sha256() for split, t in data.items()},
+            "n": {split: len(t) for split, t in data.items()},
+            "backend": keras.backend.backend(),
+        },
         command=command,
         created=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
-    chosen = data.get("PublicTest")
-    return calibrated(card, logits["PublicTest"][head], *_asked(chosen, head)) if chosen is not None else card
 
 
-def _asked(data: Tensors, head: str) -> tuple[np.ndarray, np.ndarray]:
-    """What this head should say: shares (n, k), and one label each (n,), -1 where people did not agree."""
-    one_hot = np.eye(len(data.labels), dtype=np.float32)[data.targets]
-    return (one_hot, data.targets) if head == LABELS else (data.votes, data.plurality)
+def _asked(data: Tensors, head: str) -> np.ndarray:
+    """What this head should say (n,); -1 where people did not agree."""
+    return data.targets if head == LABELS else data.plurality
 
 
-def calibrated(card: ModelCard, logits: np.ndarray, shares: np.ndarray, targets: np.ndarray) -> ModelCard:
+def calibrated(card: ModelCard, logits: np.ndarray, targets: np.ndarray) -> ModelCard:
     """The card with temperature, threshold of `unsure` and scores of the split that choices are made on."""
-    clear = targets >= 0
-    one_hot = np.eye(len(card.labels), dtype=np.float32)[targets[clear]]
-    card = replace(card, temperature=fit_temperature(card, logits[clear], one_hot))
-    probability = card.probabilities(logits)[clear]
-    threshold = confidence_for(probability, targets[clear], SURE_ERROR)
-    measured = short(scores(probability, targets[clear], card.labels))
-    sure = probability.max(1) >= threshold
-    measured |= {"sure_error": SURE_ERROR, "sure_share": float(sure.mean())}
+    logits, targets = logits[targets >= 0], targets[targets >= 0]
+    card = replace(card, temperature=fit_temperature(card, logits, np.eye(len(card.labels))[targets]))
+    probability = card.probabilities(logits)
+    threshold = confidence_for(probability, targets, SURE_ERROR)
+    sure = float((probability.max(1) >= threshold).mean())
+    measured = short(scores(probability, targets, card.labels)) | {"sure_error": SURE_ERROR, "sure_share": sure}
     return replace(card, unsure_confidence=threshold, metrics={"PublicTest": measured})
 
 
