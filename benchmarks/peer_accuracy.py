@@ -13,6 +13,7 @@ from results import write
 
 warnings.filterwarnings("ignore")
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+SIDE = (64, 64)
 SPLITS = {1: "PublicTest", 2: "PrivateTest"}
 
 
@@ -28,10 +29,10 @@ def main() -> None:
     order = [names.index(name) for name in NAMES]
     for usage, split in SPLITS.items():
         part = stored["usage"] == usage
-        side = peer._FER__emotion_target_size
-        chips = np.stack([cv2.resize(chip, tuple(side)) for chip in stored["images"][part]])
-        inputs = np.stack([peer._FER__preprocess_input(chip, True) for chip in chips])[..., None]
-        probability = np.asarray(peer._FER__emotion_classifier.predict(inputs, batch_size=256, verbose=0))[:, order]
+        chips = np.stack([cv2.resize(chip, SIDE) for chip in stored["images"][part]]).astype(np.float32)
+        inputs = (chips / 255 - 0.5) * 2  # as its detect_emotions does
+        batches = [peer._classify_emotions(inputs[i : i + 256]) for i in range(0, len(inputs), 256)]
+        probability = np.concatenate([np.asarray(batch) for batch in batches])[:, order]
         targets = stored["labels"][part].astype(int)
         right = probability.argmax(1) == targets
         recall = {name: round(float(right[targets == k].mean()), 4) for k, name in enumerate(NAMES)}

@@ -6,6 +6,7 @@ code needs a module that Python 3.13 dropped. They take RGB in [-1, 1] with the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -62,24 +63,25 @@ class Mtcnn:
 
     def _propose(self, image: np.ndarray) -> np.ndarray:
         """Squares that may hold a face, best first (n, 4)."""
-        found = [self._scan(image, scale) for scale in self._scales(image)]
+        found = [self._scan(level, scale) for level, scale in self._pyramid(image)]
         if not found:
             return np.zeros((0, 4))
         windows, shift, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
         keep = suppress(windows, scores, 0.7)
         return squared(_moved(windows[keep], shift[keep]))
 
-    def _scales(self, image: np.ndarray) -> list[float]:
-        scale, scales = CELL / self.smallest_face, []
+    def _pyramid(self, image: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
+        """The picture in each size, made from the one before, and its scale."""
+        scale, level = CELL / self.smallest_face, image
         while min(image.shape[:2]) * scale >= CELL:
-            scales.append(scale)
+            height, width = (int(np.ceil(side * scale)) for side in image.shape[:2])
+            level = resize(level, width, height)
+            yield level, scale
             scale *= self.factor
-        return scales
 
-    def _scan(self, image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _scan(self, level: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One size of the pyramid: windows (n, 4), their shifts (n, 4) and scores (n,)."""
-        height, width = (int(np.ceil(side * scale)) for side in image.shape[:2])
-        shift, probability = _run(self._nets[0], resize(image, width, height)[None])
+        shift, probability = _run(self._nets[0], level[None])
         column, row = np.nonzero(probability[0, :, :, 1] >= self.thresholds[0])
         scores, shift = probability[0, column, row, 1], shift[0, column, row]
         corner = np.stack([column, row], axis=1) * STRIDE / scale
@@ -91,8 +93,8 @@ class Mtcnn:
         """The squares the second net believes in, best first (n, 4)."""
         shift, probability = _run(self._nets[1], cut(image, windows, 24, smooth=False))
         keep = np.nonzero(probability[:, 1] >= self.thresholds[1])[0]
-        keep = keep[suppress(windows[keep], probability[keep, 1], 0.7)]
-        return squared(_moved(windows[keep], shift[keep]))
+        squares = squared(_moved(windows[keep], shift[keep]))
+        return squares[suppress(squares, probability[keep, 1], 0.8)]
 
     def _decide(self, image: np.ndarray, squares: np.ndarray, shrunk: float, shape: tuple[int, ...]) -> Faces:
         if not len(squares):
