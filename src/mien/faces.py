@@ -121,7 +121,7 @@ class Faces:
     def __repr__(self) -> str:
         if self.probability is None:
             return f"Faces({len(self)})"
-        said = (f"{name} {p:.0%}" for name, p in zip(self.expression, self.confidence, strict=True))
+        said = (f"{name} {p:.2f}" for name, p in zip(self.expression, self.confidence, strict=True))
         return f"Faces({len(self)}: {', '.join(said)})"
 
 

@@ -18,6 +18,8 @@ from mien.faces import LANDMARKS, flat
 from mien.labels import LabelSet
 
 FRAME = ("source", "frame", "time_s", "width", "height", "model")
+NEAR = 0.2
+"""Probability from which a second name is worth showing."""
 ROWS_AT_ONCE = 5_000
 """Rows held back before a block of Parquet is written."""
 
@@ -146,7 +148,7 @@ def _readable(run: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for i, face in enumerate(first["faces"]):
         confidence = sum(answer["faces"][i]["confidence"] for answer in run) / len(run)
-        rows.append((source, at, _place(face), face["expression"], f"{confidence:.0%}", _remark(face)))
+        rows.append((source, at, _place(face), face["expression"], percent(confidence), _remark(face)))
     return rows
 
 
@@ -155,6 +157,14 @@ def _place(face: Mapping[str, Any]) -> str:
     return f"{left},{top} {right - left}x{bottom - top}"
 
 
+def percent(share: float) -> str:
+    """Cut, not rounded: nothing is quite certain."""
+    return f"{int(share * 100)}%"
+
+
 def _remark(face: Mapping[str, Any]) -> str:
-    second = sorted(face["probability"].items(), key=lambda item: -item[1])[1]
-    return f"unsure, or {second[0]} {second[1]:.0%}" if face["unsure"] else ""
+    """Why it is unsure: another name is near, or the face is hard to read."""
+    if not face["unsure"]:
+        return ""
+    second, p = sorted(face["probability"].items(), key=lambda item: -item[1])[1]
+    return f"unsure, or {second} {percent(p)}" if p >= NEAR else f"unsure, quality {face['quality']:.2f}"

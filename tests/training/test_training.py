@@ -102,6 +102,14 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_result(data, tmp_path):
         assert np.abs(a - b).max() < 1e-4
 
 
+def test_without_averaging_the_net_is_the_last_one(data, tmp_path):
+    from mien.training.trainer import Trainer
+
+    trainer = Trainer(small(epochs=1, ema=0.0), data, tmp_path)
+    trainer.fit()
+    assert all(np.array_equal(a, b) for a, b in zip(trainer.net.get_weights(), trainer.raw.get_weights(), strict=True))
+
+
 def test_a_checkpoint_of_other_data_or_another_net_is_refused(data, tmp_path):
     from dataclasses import replace
 

@@ -35,7 +35,7 @@ def annotate(image: np.ndarray, faces: Faces) -> np.ndarray:
 def _text(face: Faces, name: str) -> str:
     sure = float(face.confidence[0] if face.probability is not None else face.score[0])
     doubt = UNSURE if face.unsure is not None and face.unsure[0] else ""
-    return f"{name}{doubt} {sure:.0%}"
+    return f"{name}{doubt} {int(sure * 100)}%"
 
 
 def _label(pen, box, text, colour, font, line, width) -> None:  # type: ignore[no-untyped-def]

@@ -22,13 +22,13 @@ def detectors(
         typer.echo(dumps(rows, indent=2))
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("detector", "installed", "ms", "method", "weights", "licence", box=None, pad_edge=False)
+    table = Table("detector", "installed", "ms", Column("weights from", overflow="fold"), "licence", box=None, pad_edge=False)
     for row in rows:
-        there = "yes" if row["installed"] else row["install"]
         ms = "" if row["ms"] is None else f"{row['ms']:.1f}"
-        table.add_row(row["name"] + (" *" if row["default"] else ""), there, ms, row["method"], row["weights"], row["licence"])
+        there = "yes" if row["installed"] else f"no: {row['install']}"
+        table.add_row(row["name"] + (" *" if row["default"] else ""), there, ms, row["weights"], row["licence"])
     Console().print(table)
     typer.echo("* default; ms: one 640x480 picture without a face, on this machine")
 

@@ -127,6 +127,8 @@ class Trainer:
             verbose=0,
             callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=self._average), *callbacks],
         )
+        if not c.ema:
+            self.average = [np.array(w) for w in self.raw.get_weights()]
         seconds = time.perf_counter() - start
         row = {
             "epoch": epoch + 1,
@@ -139,7 +141,7 @@ class Trainer:
         return row
 
     def _average(self, batch: int, logs: Any = None) -> None:
-        if batch % AVERAGE_EVERY:
+        if batch % AVERAGE_EVERY or not self.config.ema:
             return
         step = len(self.history) * self.steps + batch
         momentum = min(self.config.ema**AVERAGE_EVERY, (1 + step) / (10 + step))  # early weights are soon forgotten
