@@ -62,3 +62,17 @@ def test_range_goes_from_minus_one_to_one():
 def test_chips_of_a_wrong_kind_are_refused():
     with pytest.raises(ValueError, match=r"got float64 of shape \(1, 48, 48\)"):
         Preprocessing()(np.zeros((1, 48, 48)))
+
+
+IMPOSSIBLE = [("temperature", 0.0), ("temperature", float("nan")), ("bias", (1.0,)), ("weights", 5)]
+
+
+@pytest.mark.parametrize(("field", "value"), IMPOSSIBLE)
+def test_a_card_that_cannot_be_is_refused_with_what_was_wanted(field, value):
+    with pytest.raises(ValueError, match=f"{field} is .*; wanted"):
+        replace(CARD, **{field: value})
+
+
+def test_one_chip_alone_is_refused():
+    with pytest.raises(ValueError, match="one chip alone is chip"):
+        Preprocessing().pixels(noise(48, 48, 3))

@@ -59,3 +59,19 @@ def test_a_frame_has_a_row_a_face():
 
 def test_flat_rows_do_without_landmarks():
     assert "nose_x" not in flat(some_faces(1).having(landmarks=None).to_dict()[0])
+
+
+def test_the_callers_own_arrays_stay_writeable_and_lists_are_taken():
+    box = np.zeros((1, 4), np.float32)
+    faces = Faces(box, [0.5])
+    box[0] = 7
+    assert faces.score[0] == 0.5
+
+
+def test_errors_survive_pickling():
+    import pickle
+
+    from mien import ImageError
+
+    again = pickle.loads(pickle.dumps(ImageError("empty", "a.jpg: zero bytes")))
+    assert (again.kind, str(again)) == ("empty", "a.jpg: zero bytes")

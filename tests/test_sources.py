@@ -51,8 +51,10 @@ def test_a_video_cut_off_gives_its_frames_and_then_an_error(tmp_path):
             out.mux(stream.encode(av.VideoFrame.from_ndarray(faceless(), format="rgb24")))
         out.mux(stream.encode())
     (tmp_path / "v.avi").write_bytes(file.getvalue()[: len(file.getvalue()) // 2])
-    found = list(frames(str(tmp_path / "v.avi")))
-    assert len([f for f in found if f.error is None]) >= 5
+    *whole, end = frames(str(tmp_path / "v.avi"))
+    assert len(whole) >= 5
+    assert all(f.error is None for f in whole)
+    assert "ends after" in str(end.error) or "cut off" in str(end.error)
 
 
 @pytest.mark.parametrize(
@@ -92,3 +94,8 @@ def test_a_recorded_video_with_and_without_a_face_is_read_to_its_end():
     found = list(frames(str(shared("samples", "face_noface.mov")), every=20))
     assert all(f.error is None for f in found)
     assert len(found) > 5
+
+
+def test_a_video_under_a_pictures_name_is_still_a_video(tmp_path):
+    (tmp_path / "v.jpg").write_bytes(video())
+    assert len(list(frames(str(tmp_path / "v.jpg")))) == 10

@@ -21,12 +21,17 @@ def answer(
     """`size`: width, height of the upright picture; None, like `faces`, where it could not be read."""
     width, height = size or (None, None)
     return {
-        "source": source,
+        "source": plain(source),
         "frame": frame,
         "time_s": time_s,
         "width": width,
         "height": height,
         "model": model,
-        "error": error.to_dict() if error else None,
+        "error": {"kind": error.kind, "message": plain(str(error))} if error else None,
         "faces": faces.to_dict() if faces is not None else [],
     }
+
+
+def plain(text: str) -> str:
+    """Names of files need not be text; what is none is written as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

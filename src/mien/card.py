@@ -60,6 +60,8 @@ class Preprocessing:
         chips = np.asarray(chips)
         if chips.dtype != np.uint8 or chips.ndim not in (3, 4) or (chips.ndim == 4 and chips.shape[3] not in (1, 3)):
             raise ValueError(f"chips must be uint8 of shape (n, h, w) or (n, h, w, 3); got {chips.dtype} of shape {chips.shape}")
+        if 0 in chips.shape[1:] or (chips.ndim == 3 and chips.shape[2] == 3):
+            raise ValueError(f"chips of shape {chips.shape}: wanted (n, h, w) or (n, h, w, 3); one chip alone is chip[None]")
         chips = chips[..., None] if chips.ndim == 3 else chips
         if chips.shape[3] == 3 and self.depth == 1:
             chips = np.rint(chips @ np.array(REC601, np.float32)).astype(np.uint8)[..., None]
@@ -75,6 +77,10 @@ class Preprocessing:
     def normalised(self, x: Any, xp: Any = np) -> Any:
         """Gray levels 0..255 (n, h, w, c) -> the net's input; `xp` is numpy, or keras.ops inside a graph."""
         return NORMALISE[self.normalise](x, xp)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and bool(np.isfinite(value))
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,17 @@ class ModelCard:
     command: str = ""
     created: str = ""
 
+    def __post_init__(self) -> None:
+        for name, holds, wanted in (
+            ("temperature", _number(self.temperature) and self.temperature > 0, "a number above 0"),
+            ("weights", isinstance(self.weights, str), "a file name"),
+            ("unsure_confidence", _number(self.unsure_confidence), "a number"),
+            ("unsure_quality", _number(self.unsure_quality), "a number"),
+            ("bias", len(self.bias) in (0, len(self.labels)), f"none or {len(self.labels)} numbers, one a label"),
+        ):
+            if not holds:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; wanted {wanted}")
+
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Logits (n, k) -> float32 probabilities (n, k): bias, temperature, softmax."""
         scores = logits.astype(np.float64)
@@ -129,6 +146,8 @@ class ModelCard:
             known = {f.name for f in fields(cls)}
             if not isinstance(raw, dict) or not {"name", "labels", "preprocessing", "weights"} <= set(raw):
                 raise ValueError("name, labels, preprocessing and weights are wanted")
+            if not isinstance(raw["labels"], list):
+                raise ValueError("labels must be a list of names")
             if set(raw) - known:
                 raise ValueError(f"unknown fields: {', '.join(sorted(set(raw) - known))}")
             return cls(

@@ -10,6 +10,9 @@ class MienError(Exception):
         super().__init__(message)
         self.kind = kind
 
+    def __reduce__(self) -> tuple[type[MienError], tuple[str, str]]:
+        return type(self), (self.kind, str(self))
+
     def to_dict(self) -> dict[str, str]:
         return {"kind": self.kind, "message": str(self)}
 

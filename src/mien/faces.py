@@ -37,14 +37,17 @@ class Faces:
 
     def __post_init__(self) -> None:
         n = len(self.box)
-        if self.box.shape != (n, 4):
-            raise ValueError(f"box must be (n, 4); got {self.box.shape}")
+        if np.shape(self.box) != (n, 4):
+            raise ValueError(f"box must be (n, 4); got {np.shape(self.box)}")
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                if len(value) != n:
-                    raise ValueError(f"{field.name} has {len(value)} rows; there are {n} faces")
-                value.flags.writeable = False
+            if value is None or isinstance(value, LabelSet):
+                continue
+            value = np.asarray(value).view()  # the caller's own array stays writeable
+            if len(value) != n:
+                raise ValueError(f"{field.name} has {len(value)} rows; there are {n} faces")
+            value.flags.writeable = False
+            object.__setattr__(self, field.name, value)
 
     @classmethod
     def none(cls) -> Faces:
@@ -119,7 +122,7 @@ class Faces:
         return pandas.DataFrame([flat(row) for row in self.to_dict()])
 
     def __repr__(self) -> str:
-        if self.probability is None:
+        if self.probability is None or self.labels is None:
             return f"Faces({len(self)})"
         said = (f"{name} {p:.2f}" for name, p in zip(self.expression, self.confidence, strict=True))
         return f"Faces({len(self)}: {', '.join(said)})"

@@ -20,6 +20,8 @@ TIMEOUT = 15.0
 """Seconds for the whole of it, redirects included."""
 REDIRECTS = 4
 CHUNK = 65536
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+"""Addresses that stand for an IPv4 address, in their last 32 bits (RFC 6052)."""
 
 
 def fetch(url: str, most: int, *, timeout: float = TIMEOUT, private: bool = False) -> bytes:
@@ -65,8 +67,9 @@ def _body(answer: http.client.HTTPResponse, connection: _Connection, url: str, m
         body += chunk
         if len(body) > most:
             raise SourceError("url", f"{url}: more than {most:,} bytes")
-        if connection.sock:
-            connection.sock.settimeout(_left(deadline))
+        connection.opened.settimeout(_left(deadline))
+    if answer.length:
+        raise SourceError("url", f"{url}: the answer was cut off {answer.length:,} bytes before its end")
     return bytes(body)
 
 
@@ -98,8 +101,9 @@ class _Connection(http.client.HTTPConnection):
                 last = error
         else:
             raise last or OSError("the name resolves to no address")
+        self.opened = self.sock  # http.client forgets its own while the body is still being read
         if self.secure:
-            self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
+            self.opened = self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
 
     def _check(self, address: str) -> None:
         if not self.private and not _public(address):
@@ -108,5 +112,7 @@ class _Connection(http.client.HTTPConnection):
 
 def _public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
+    if ip in NAT64:
+        ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
     return inner.is_global and not inner.is_multicast

@@ -10,6 +10,8 @@ import binascii
 import io
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +56,7 @@ def load(source: Any, limits: Limits = LIMITS, *, name: str | None = None) -> np
     if isinstance(source, bytes | bytearray | memoryview):
         return decode(bytes(source), limits, name=name or "bytes")
     if isinstance(source, str):
-        if source.startswith(("http://", "https://")):
+        if source.lower().startswith(("http://", "https://")):
             from mien.fetch import fetch
 
             return decode(fetch(source, limits.bytes), limits, name=name or source)
@@ -64,7 +66,8 @@ def load(source: Any, limits: Limits = LIMITS, *, name: str | None = None) -> np
     if isinstance(source, str | os.PathLike):
         return decode(read_file(Path(source), limits.bytes), limits, name=name or str(source))
     if hasattr(source, "getexif") and hasattr(source, "convert"):
-        return _checked(_from_pil(source, name or "PIL image", limits), limits, name or "PIL image")
+        with _explained(name or "PIL image", limits):
+            return _checked(_from_pil(source, name or "PIL image", limits), limits, name or "PIL image")
     raise TypeError(f"an image is a path, bytes, a URL, base64, a PIL image or a uint8 array; got {type(source).__name__}")
 
 
@@ -84,17 +87,26 @@ def read_file(path: Path, most: int) -> bytes:
 
 def decode(data: bytes, limits: Limits = LIMITS, *, name: str = "bytes") -> np.ndarray:
     """The bytes of one picture file -> upright RGB uint8 (h, w, 3); a GIF's first frame."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     if not data:
         raise ImageError("empty", f"{name}: zero bytes")
     if len(data) > limits.bytes:
         raise ImageError("too_large", f"{name}: {len(data):,} bytes; at most {limits.bytes:,} are read")
-    try:
+    with _explained(name, limits):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
         return _checked(_from_pil(picture, name, limits), limits, name)
+
+
+@contextmanager
+def _explained(name: str, limits: Limits) -> Iterator[None]:
+    """Pillow's many exceptions as ours."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        yield
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -144,12 +156,12 @@ def _from_cmyk(picture: Image.Image) -> Image.Image:
 
 
 def _gray16(levels: np.ndarray, white: int | None) -> np.ndarray:
-    """16-bit gray -> RGB uint8. Other integers and floats name no white: 255, or 65,535, or the range that is found."""
+    """16-bit gray -> RGB uint8. Other integers and floats name no white: 1, 255, 65,535, or the range that is found."""
     levels = levels.astype(np.float64)
     low, high = levels.min(initial=0), levels.max(initial=0)
     if low < 0 or high > 65535:
         levels, white = levels - low, float(np.ptp(levels)) or 1.0  # type: ignore[assignment]
-    white = white or (65535 if high > 255 else 255)
+    white = white or (65535 if high > 255 else 255 if high > 1 else 1)
     return np.repeat(np.rint(levels * 255 / white).astype(np.uint8)[..., None], 3, axis=2)
 
 

@@ -55,7 +55,7 @@ class JsonLines:
         self.stream = stream
 
     def __call__(self, answer: Mapping[str, Any]) -> None:
-        self.stream.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        self.stream.write(json.dumps(answer, allow_nan=False) + "\n")
         self.stream.flush()
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ import glob
 import io
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,10 @@ from mien.image import LIMITS, SUFFIXES, Limits, decode, load
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".3gp", ".ts")
 VIDEO_BYTES = 1_000_000_000
 """A video that comes by URL or on standard input is held in memory; a file is not."""
+
+
+WHOLE = 0.8
+"""Share of the promised length from which on a video counts as read to its end; sound may run on for a while."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +75,18 @@ def frames(source: str, *, limits: Limits = LIMITS, every: int = 1, private: boo
         yield from _frames(source, limits, every, private)
     except MienError as error:
         yield Frame(source, None, error=error)
+    except OSError as error:
+        yield Frame(source, None, error=SourceError("unreadable", f"{source}: {error.strerror or error}"))
 
 
 def _frames(source: str, limits: Limits, every: int, private: bool) -> Iterator[Frame]:
     if source.startswith("camera:"):
         yield from _camera(source, every)
     elif source == "-":
+        if sys.stdin is None:
+            raise SourceError("unreadable", "-: standard input is closed")
         yield from _from_bytes("-", sys.stdin.buffer.read(VIDEO_BYTES + 1), limits, every)
-    elif source.startswith(("http://", "https://")):
+    elif source.lower().startswith(("http://", "https://")):
         from mien.fetch import fetch
 
         yield from _from_bytes(source, fetch(source, VIDEO_BYTES, private=private), limits, every)
@@ -89,29 +97,34 @@ def _frames(source: str, limits: Limits, every: int, private: bool) -> Iterator[
     elif Path(source).suffix.lower() in VIDEO_SUFFIXES and Path(source).exists():
         yield from _video(source, source, every)
     else:
-        yield Frame(source, load(Path(source), limits))
+        yield from _picture_or_video(source, Path(source), lambda: load(Path(source), limits), every)
 
 
 def _from_bytes(name: str, data: bytes, limits: Limits, every: int) -> Iterator[Frame]:
-    """A picture, or else a video, told apart by what they hold."""
+    yield from _picture_or_video(name, io.BytesIO(data), lambda: decode(data, limits, name=name), every)
+
+
+def _picture_or_video(name: str, file: Any, picture: Callable[[], np.ndarray], every: int) -> Iterator[Frame]:
+    """Told apart by what they hold; what is neither is reported as no picture."""
     try:
-        yield Frame(name, decode(data, limits, name=name))
+        yield Frame(name, picture())
     except ImageError as error:
         if error.kind != "not_an_image":
             raise
-        try:
-            yield from _video(name, io.BytesIO(data), every)
-        except SourceError:
-            raise error from None
+        for number, frame in enumerate(_video(name, file, every)):
+            if frame.error and not number:
+                raise error from None
+            yield frame
 
 
 def _video(name: str, file: Any, every: int) -> Iterator[Frame]:
     """Decoded one frame at a time; a damaged end is an error after the frames before it."""
     import av
 
-    seen, now, wrong = 0, 0.0, "it holds no video"
+    seen, now, promised, wrong = 0, 0.0, 0.0, "it holds no video"
     try:
-        with av.open(file) as video:
+        with av.open(str(file) if isinstance(file, Path) else file) as video:
+            promised = _promised(video)
             for picture in video.decode(video=0) if video.streams.video else ():
                 now = float(picture.time) if picture.time is not None else now
                 if seen % every == 0:
@@ -120,9 +133,20 @@ def _video(name: str, file: Any, every: int) -> Iterator[Frame]:
     except (av.FFmpegError, ValueError, EOFError) as error:
         wrong = f"the video is damaged or cut off ({getattr(error, 'strerror', None) or error})"
     else:
-        if seen:
+        if seen and now >= WHOLE * promised:
             return
+        wrong = f"the video ends after {now:.1f} of {promised:.1f} seconds" if seen else wrong
     yield Frame(name, None, seen, now, SourceError("broken", f"{name}: {wrong}"), moving=True)
+
+
+def _promised(video: Any) -> float:
+    """Seconds that the header says; 0 where it says nothing, or only guesses from the file's size (transport streams)."""
+    if not video.streams.video or video.format.name in ("mpegts", "mpeg"):
+        return 0.0
+    stream = video.streams.video[0]
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return float(video.duration or 0) / 1e6
 
 
 def _upright(frame: Any) -> np.ndarray:

@@ -40,3 +40,11 @@ def test_a_video_becomes_a_video_of_as_many_frames(tmp_path, shape):
             copies(Frame("v.mov", faceless(*shape), i, i / 10, moving=True), some_faces(1))
     with av.open(str(tmp_path / "v.mp4")) as video:
         assert [round(f.time, 2) for f in video.decode(video=0)] == [round(i / 10, 2) for i in range(7)]
+
+
+def test_a_file_that_is_there_is_never_overwritten(tmp_path):
+    (tmp_path / "face.jpg").write_bytes(b"mine")
+    with Copies(tmp_path) as copies:
+        copies(Frame(str(tmp_path / "face.jpg"), faceless()), some_faces(1))
+    assert (tmp_path / "face.jpg").read_bytes() == b"mine"
+    assert (tmp_path / "face-2.jpg").exists()

@@ -117,3 +117,21 @@ def test_weights_are_pulled_only_if_their_hash_is_right(tmp_path):
     assert b"nothing was kept" in bad.stderr
     assert mien(*pull, "--sha256", hashlib.sha256(b"weights").hexdigest(), env=env).returncode == 0
     assert (tmp_path / "cache" / "yunet.onnx").read_bytes() == b"weights"
+
+
+def test_names_that_look_like_markup_or_are_no_text_stop_nothing(tmp_path):
+    photo = encoded(faceless())
+    for name in (b"a[red]b.png", b"c[bold]d.png", b"e\xff.png") if os.name == "posix" else (b"a[red]b.png",):
+        (tmp_path / os.fsdecode(name)).write_bytes(photo)
+    shown = mien("predict", tmp_path)
+    assert shown.returncode == 0
+    assert b"[red]" in shown.stdout
+    assert b"Traceback" not in shown.stderr
+    assert mien("predict", tmp_path, "--to", tmp_path / "out.csv").returncode == 0
+    assert len(list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text())))) == len(list(tmp_path.glob("*.png")))
+
+
+def test_saving_onto_a_file_is_wrong_usage(folder):
+    run = mien("predict", folder / "a_good.jpg", "--save", folder / "a_good.jpg")
+    assert run.returncode == 2
+    assert b"a folder is wanted" in run.stderr

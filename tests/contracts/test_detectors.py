@@ -1,5 +1,7 @@
 """What every detector promises; those that are not installed here are named in the skip."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,14 @@ def test_the_picture_is_left_as_it_was_and_the_answer_repeats(detector):
 def test_a_larger_picture_gives_larger_boxes(detector):
     twice = astronaut().repeat(2, 0).repeat(2, 1)
     assert iou(detector(twice).box[:1] / 2, np.array([FACE], np.float32))[0, 0] > 0.4
+
+
+def test_threads_may_share_one(detector):
+    pictures = [astronaut(), np.ascontiguousarray(astronaut()[:400, :300])]
+    want = [detector(picture).to_dict() for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda i: detector(pictures[i % 2]).to_dict(), range(12)))
+    assert all(f == want[i % 2] for i, f in enumerate(found))
 
 
 def test_making_one_opens_nothing_and_prints_its_settings(detector):

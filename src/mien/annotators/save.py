@@ -19,20 +19,21 @@ TICKS = 1000
 
 
 class Copies:
-    """A context manager; call it with each frame in order. Two inputs of one name get two files."""
+    """A context manager; call it with each frame in order. No file that is there is ever overwritten."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.written: list[Path] = []
         self._video: Any = None
         self._source: str | None = None
+        self._index = -1
 
     def __call__(self, frame: Frame, faces: Faces) -> None:
         if frame.image is None:
             return
-        if frame.source != self._source:
+        if frame.source != self._source or frame.index <= self._index:
             self._close()
-            self._source = frame.source
+        self._source, self._index = frame.source, frame.index
         picture = annotate(frame.image, faces)
         if frame.moving:
             self._write(frame, picture)
@@ -45,7 +46,7 @@ class Copies:
         plain = source.rsplit("/", 1)[-1].split("?")[0] if "://" in source else source
         stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(plain).stem.strip("-")) or "stdin"
         number, path = 1, self.folder / f"{stem}{suffix}"
-        while path in self.written:
+        while path.exists():
             number += 1
             path = self.folder / f"{stem}-{number}{suffix}"
         self.written.append(path)

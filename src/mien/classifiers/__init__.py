@@ -25,7 +25,7 @@ class Classifier(Protocol):
 
 
 def load_classifier(name_or_path: str | os.PathLike[str] | None = None) -> Classifier:
-    """A packaged model by name (`default`, `fer2013`, `mini`), or one of a run folder or card by path.
+    """A packaged model by name (`mien models list`), or one of a run folder or card by path.
 
     Raises ValueError with the names there are, or with what is wrong with the file."""
     from mien.classifiers.onnx import OnnxClassifier

@@ -29,7 +29,16 @@ class OnnxClassifier:
 
     @cached_property
     def _session(self) -> Any:
-        return session(self._graph)
+        try:
+            graph = session(self._graph)
+        except Exception as error:  # ONNX Runtime has a class of its own for each status
+            raise ValueError(f"{self._graph}: ONNX Runtime cannot open it ({error})") from error
+        outputs, size = {o.name: o.shape for o in graph.get_outputs()}, self.card.preprocessing.size
+        if outputs.get(self.card.output, [None])[-1] != len(self.labels):
+            raise ValueError(f"{self.path}: no output {self.card.output!r} of {len(self.labels)} names in {self._graph.name}")
+        if graph.get_inputs()[0].shape[1:3] != [size, size]:
+            raise ValueError(f"{self.path}: {self._graph.name} takes chips of {graph.get_inputs()[0].shape[1:3]}, not {size}")
+        return graph
 
     def __call__(self, chips: np.ndarray) -> np.ndarray:
         return self.card.probabilities(self.logits(chips))

@@ -32,6 +32,9 @@ def told() -> Iterator[None]:
     except MienError as error:
         complain(str(error))
         sys.exit(FAILED)
-    except (MissingExtra, ValueError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+    except (MissingExtra, ValueError, FileNotFoundError, NotADirectoryError, PermissionError, FileExistsError) as error:
         complain(str(error))
         sys.exit(WRONG_USAGE)
+    except OSError as error:
+        complain(str(error))
+        sys.exit(FAILED)

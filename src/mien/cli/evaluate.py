@@ -11,7 +11,10 @@ import typer
 def evaluate(
     model: Annotated[str, typer.Argument(help="A packaged model, a run folder or a card.")],
     data: Annotated[Path, typer.Option(metavar="FILE|DIR", help="FER2013 as .npz or .csv, or a folder with one folder a class.")],
-    split: Annotated[list[str], typer.Option(help="Splits to score; repeat it for several.")] = ["PublicTest"],  # noqa: B006
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="Splits to score; repeat it for several. [default: PublicTest, or all]"),
+    ] = None,
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Write report.html, report.json and pictures here.")] = None,
     json: Annotated[bool, typer.Option("--json", help="All scores as JSON.")] = False,
 ) -> None:
@@ -22,6 +25,10 @@ def evaluate(
     from mien.datasets import open_dataset
     from mien.evaluation.measure import measure
 
+    if to:
+        from mien.evaluation.report import pyplot
+
+        pyplot()  # its absence is said before the work, not after
     classifier = load_classifier(model)
     measured = measure(classifier, open_dataset(data), split)
     if to:

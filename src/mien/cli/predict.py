@@ -41,6 +41,8 @@ def predict(
     from mien.recognizer import Recognizer
     from mien.sources import expand
 
+    if save and save.exists() and not save.is_dir():
+        raise ValueError(f"--save {save}: this is a file; a folder is wanted")
     recognizer = Recognizer(detector, model)
     names = expand(sources)
     failed = 0
@@ -120,6 +122,7 @@ class _Table:
     def _show(self) -> None:
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
         from mien.sinks import table
 
@@ -131,7 +134,8 @@ class _Table:
             shown.add_column(name, overflow="fold", no_wrap=name not in ("source", ""))
         before = None
         for source, at, *rest in table(self._waiting):
-            shown.add_row("" if source == before else source, *((at,) if moving else ()), *rest)
+            cells = ("" if source == before else source, *((at,) if moving else ()), *rest)
+            shown.add_row(*map(Text, cells))  # names of files are no markup
             before = source
         Console(width=None if sys.stdout.isatty() else WIDE).print(shown)
         self._waiting = []

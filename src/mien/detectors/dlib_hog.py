@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,8 @@ from mien.errors import needs
 from mien.faces import Faces
 from mien.image import fit, gray
 
+ONE_AT_A_TIME = Lock()
+"""The detector keeps its pyramid between calls: two threads at once crash the interpreter."""
 CERTAIN = 2.0
 """SVM distance that counts as score 1; 0 is the detector's own threshold."""
 
@@ -35,7 +38,8 @@ class DlibHog:
 
     def __call__(self, image: np.ndarray) -> Faces:
         small, shrunk = fit(image, self.longest_side)
-        found, distances, _ = self._detector.run(gray(small), self.upsample, 0.0)
+        with ONE_AT_A_TIME:
+            found, distances, _ = self._detector.run(gray(small), self.upsample, 0.0)
         boxes = np.array([(r.left(), r.top(), r.right() + 1, r.bottom() + 1) for r in found], np.float32).reshape(-1, 4)
         order = np.argsort(-np.array(distances), kind="stable").astype(int)
         scores = np.clip(0.5 + np.array(distances) / (2 * CERTAIN), 0, 1)[order]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from mien.faces import Faces
 from mien.image import fit, gray
 
+ONE_AT_A_TIME = Lock()
+"""A cascade keeps its scales between calls: two threads at once break it."""
 CERTAIN = 8.0
 """Level weight of the cascade's last stage that counts as score 1; weights seen on photos run from 0 to about 10."""
 
@@ -34,9 +37,10 @@ class Haar:
 
     def __call__(self, image: np.ndarray) -> Faces:
         small, shrunk = fit(image, self.longest_side)
-        found, _, weights = self._cascade.detectMultiScale3(
-            gray(small), self.scale, self.neighbours, minSize=(self.smallest_face,) * 2, outputRejectLevels=True
-        )
+        with ONE_AT_A_TIME:
+            found, _, weights = self._cascade.detectMultiScale3(
+                gray(small), self.scale, self.neighbours, minSize=(self.smallest_face,) * 2, outputRejectLevels=True
+            )
         if not len(found):
             return Faces.none().having(landmarks=None)
         order = np.argsort(-np.ravel(weights), kind="stable")

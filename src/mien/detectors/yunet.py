@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,9 @@ from mien.boxes import clipped
 from mien.faces import Faces
 from mien.image import bgr, fit
 from mien.weights import cached
+
+ONE_AT_A_TIME = Lock()
+"""The runner is told the size before each call."""
 
 
 @dataclass(eq=False)
@@ -33,8 +37,9 @@ class YuNet:
 
     def __call__(self, image: np.ndarray) -> Faces:
         small, shrunk = fit(image, self.longest_side)
-        self._net.setInputSize((small.shape[1], small.shape[0]))
-        _, found = self._net.detect(bgr(small))
+        with ONE_AT_A_TIME:
+            self._net.setInputSize((small.shape[1], small.shape[0]))
+            _, found = self._net.detect(bgr(small))
         if found is None:
             return Faces.none()
         found = found[np.argsort(-found[:, 14], kind="stable")]

@@ -15,12 +15,13 @@ from mien.labels import LabelSet
 BATCH = 64
 
 
-def measure(classifier: Classifier, dataset: Dataset, splits: Iterable[str]) -> dict[str, Any]:
+def measure(classifier: Classifier, dataset: Dataset, splits: Iterable[str] | None = None) -> dict[str, Any]:
     """{split: scores}, each with the same on rows that are copies of no other (`deduplicated`) and, where people voted,
     against the name that most of them chose (`votes`). Raises ValueError for a split or a class that is not there."""
     samples: dict[str, list[Sample]] = {}
     for sample in dataset:
         samples.setdefault(sample.split, []).append(sample)
+    splits = splits or (["PublicTest"] if "PublicTest" in samples else list(samples))
     return {split: _measure(classifier, dataset, samples, split) for split in splits}
 
 
