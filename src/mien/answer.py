@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mien.errors import MienError
+from mien.errors import MienError, plain
 from mien.faces import Faces
 
 
@@ -27,11 +27,11 @@ def answer(
         "width": width,
         "height": height,
         "model": model,
-        "error": {"kind": error.kind, "message": plain(str(error))} if error else None,
+        "error": error.to_dict() if error else None,
         "faces": faces.to_dict() if faces is not None else [],
     }
 
 
-def plain(text: str) -> str:
-    """Names of files need not be text; what is none is written as an escape."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+def percent(share: float) -> str:
+    """A share as people read it; cut, not rounded: nothing is quite certain."""
+    return f"{int(share * 100)}%"

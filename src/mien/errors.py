@@ -14,7 +14,7 @@ class MienError(Exception):
         return type(self), (self.kind, str(self))
 
     def to_dict(self) -> dict[str, str]:
-        return {"kind": self.kind, "message": str(self)}
+        return {"kind": self.kind, "message": plain(str(self))}
 
 
 class ImageError(MienError, ValueError):
@@ -31,3 +31,8 @@ class MissingExtra(ImportError):
 
 def needs(extra: str, what: str) -> MissingExtra:
     return MissingExtra(f"{what} needs an extra package; install it with: pip install 'mien[{extra}]'")
+
+
+def plain(text: str) -> str:
+    """Names of files need not be text; what is none is written as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
+from mien.answer import percent
 from mien.errors import needs
 from mien.faces import LANDMARKS, flat
 from mien.labels import LabelSet
@@ -155,11 +156,6 @@ def _readable(run: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
 def _place(face: Mapping[str, Any]) -> str:
     left, top, right, bottom = (round(v) for v in face["box"])
     return f"{left},{top} {right - left}x{bottom - top}"
-
-
-def percent(share: float) -> str:
-    """Cut, not rounded: nothing is quite certain."""
-    return f"{int(share * 100)}%"
 
 
 def _remark(face: Mapping[str, Any]) -> str:

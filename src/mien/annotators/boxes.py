@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mien.answer import percent
+from mien.card import REC601
 from mien.faces import Faces
 
 COLOURS = {
@@ -11,6 +13,8 @@ COLOURS = {
     "sad": (66, 120, 200), "surprise": (238, 120, 45), "neutral": (120, 130, 140),
 }  # fmt: skip
 OTHER = (60, 160, 150)
+LIGHT = 140
+"""Luma from which dark ink reads better than white."""
 INKS = ((255, 255, 255), (25, 28, 36))
 UNSURE = "?"
 
@@ -35,7 +39,7 @@ def annotate(image: np.ndarray, faces: Faces) -> np.ndarray:
 def _text(face: Faces, name: str) -> str:
     sure = float(face.confidence[0] if face.probability is not None else face.score[0])
     doubt = UNSURE if face.unsure is not None and face.unsure[0] else ""
-    return f"{name}{doubt} {int(sure * 100)}%"
+    return f"{name}{doubt} {percent(sure)}"
 
 
 def _label(pen, box, text, colour, font, line, width) -> None:  # type: ignore[no-untyped-def]
@@ -50,4 +54,4 @@ def _label(pen, box, text, colour, font, line, width) -> None:  # type: ignore[n
 
 def _ink(colour: tuple[int, int, int]) -> tuple[int, int, int]:
     """White on dark colours, nearly black on light ones."""
-    return INKS[sum(w * c for w, c in zip((0.299, 0.587, 0.114), colour, strict=True)) > 140]
+    return INKS[sum(w * c for w, c in zip(REC601, colour, strict=True)) > LIGHT]

@@ -23,7 +23,6 @@ class Copies:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.written: list[Path] = []
         self._video: Any = None
         self._source: str | None = None
         self._index = -1
@@ -49,7 +48,6 @@ class Copies:
         while path.exists():
             number += 1
             path = self.folder / f"{stem}-{number}{suffix}"
-        self.written.append(path)
         return path
 
     def _write(self, frame: Frame, picture: np.ndarray) -> None:
