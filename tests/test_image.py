@@ -7,7 +7,7 @@ from PIL import Image
 
 from helpers import encoded, faceless, noise
 from mien.errors import ImageError, SourceError
-from mien.image import Limits, cut, decode, fit, load, resize
+from mien.image import Limits, cut, decode, fit, gray, load, resize
 
 RGB = faceless(60, 80)
 
@@ -35,9 +35,9 @@ def test_every_kind_of_source_gives_the_same_picture(tmp_path):
 
 
 def test_gray_arrays_and_files_become_rgb():
-    gray = RGB[..., 0]
-    assert np.array_equal(load(gray)[..., 2], gray)
-    assert np.array_equal(load(encoded(gray)), np.repeat(gray[..., None], 3, 2))
+    level = RGB[..., 0]
+    assert np.array_equal(load(level)[..., 2], level)
+    assert np.array_equal(load(encoded(level)), np.repeat(level[..., None], 3, 2))
 
 
 def test_sixteen_bits_are_scaled_not_cut():
@@ -154,3 +154,9 @@ def test_fitting_shrinks_but_never_enlarges():
     assert small.shape[:2] == (30, 40)
     assert factor == pytest.approx(0.5)
     assert fit(RGB, 400)[1] == 1
+
+
+def test_gray_of_many_is_gray_of_each():
+    pictures = np.stack([RGB, RGB[::-1]])
+    assert np.array_equal(gray(pictures), [gray(RGB), gray(RGB[::-1])])
+    assert gray(pictures[:0]).shape == (0, *RGB.shape[:2])

@@ -12,8 +12,6 @@ import numpy as np
 
 from mien.labels import LabelSet
 
-REC601 = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in luma: what JPEG, OpenCV and Pillow call gray."""
 FLAT = 1.0
 """Gray levels; a chip whose standard deviation is below it counts as blank and is not amplified."""
 
@@ -57,6 +55,8 @@ class Preprocessing:
 
     def pixels(self, chips: np.ndarray) -> np.ndarray:
         """The same chips in the card's size and channels, still uint8: (n, size, size, depth)."""
+        from mien.image import gray, resize
+
         chips = np.asarray(chips)
         if chips.dtype != np.uint8 or chips.ndim not in (3, 4) or (chips.ndim == 4 and chips.shape[3] not in (1, 3)):
             raise ValueError(f"chips must be uint8 of shape (n, h, w) or (n, h, w, 3); got {chips.dtype} of shape {chips.shape}")
@@ -64,13 +64,11 @@ class Preprocessing:
             raise ValueError(f"chips of shape {chips.shape}: wanted (n, h, w) or (n, h, w, 3); one chip alone is chip[None]")
         chips = chips[..., None] if chips.ndim == 3 else chips
         if chips.shape[3] == 3 and self.depth == 1:
-            chips = np.rint(chips @ np.array(REC601, np.float32)).astype(np.uint8)[..., None]
+            chips = gray(chips)[..., None]
         elif chips.shape[3] < self.depth:
             chips = np.repeat(chips, self.depth, axis=3)
         if chips.shape[1:3] == (self.size, self.size):
             return chips
-        from mien.image import resize
-
         small = [resize(chip, self.size, self.size) for chip in chips]
         return np.stack(small) if small else np.zeros((0, self.size, self.size, self.depth), np.uint8)
 

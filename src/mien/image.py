@@ -56,7 +56,7 @@ def load(source: Any, limits: Limits = LIMITS, *, name: str | None = None) -> np
     if isinstance(source, bytes | bytearray | memoryview):
         return decode(bytes(source), limits, name=name or "bytes")
     if isinstance(source, str):
-        if source.lower().startswith(("http://", "https://")):
+        if on_the_web(source):
             from mien.fetch import fetch
 
             return decode(fetch(source, limits.bytes), limits, name=name or source)
@@ -69,6 +69,10 @@ def load(source: Any, limits: Limits = LIMITS, *, name: str | None = None) -> np
         with _explained(name or "PIL image", limits):
             return _checked(_from_pil(source, name or "PIL image", limits), limits, name or "PIL image")
     raise TypeError(f"an image is a path, bytes, a URL, base64, a PIL image or a uint8 array; got {type(source).__name__}")
+
+
+def on_the_web(source: str) -> bool:
+    return source.lower().startswith(("http://", "https://"))
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -288,10 +292,13 @@ def fit(image: np.ndarray, longest_side: int) -> tuple[np.ndarray, float]:
 
 
 def gray(image: np.ndarray) -> np.ndarray:
-    """RGB uint8 (h, w, 3) -> luma uint8 (h, w)."""
+    """RGB uint8 (..., h, w, 3) -> luma uint8 (..., h, w), by the weights of Rec. 601 as in JPEG."""
     import cv2
 
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+    if not image.size:
+        return np.zeros(image.shape[:-1], np.uint8)
+    rows = np.ascontiguousarray(image).reshape(-1, image.shape[-2], 3)  # many pictures are one tall picture
+    return np.asarray(cv2.cvtColor(rows, cv2.COLOR_RGB2GRAY)).reshape(image.shape[:-1])
 
 
 def bgr(image: np.ndarray) -> np.ndarray:

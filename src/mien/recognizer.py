@@ -49,6 +49,6 @@ class Recognizer:
         """RGB array and faces found in it -> the same faces with what the classifier says of them."""
         chips = crop_of(self.detector)(image, faces, self.card.preprocessing.size)  # (n, size, size, 3)
         probability = self.classifier(chips)  # (n, k)
-        good = quality(faces, np.stack([gray(chip) for chip in chips]) if len(chips) else chips[..., 0])
+        good = quality(faces, gray(chips))
         unsure = (probability.max(1, initial=0) < self.card.unsure_confidence) | (good < self.card.unsure_quality)
         return faces.having(probability=probability, labels=self.classifier.labels, quality=good, unsure=unsure)

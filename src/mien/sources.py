@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from mien.errors import ImageError, MienError, SourceError
-from mien.image import LIMITS, SUFFIXES, Limits, decode, load
+from mien.image import LIMITS, SUFFIXES, Limits, decode, load, on_the_web
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".3gp", ".ts")
 VIDEO_BYTES = 1_000_000_000
@@ -86,7 +86,7 @@ def _frames(source: str, limits: Limits, every: int, private: bool) -> Iterator[
         if sys.stdin is None:
             raise SourceError("unreadable", "-: standard input is closed")
         yield from _from_bytes("-", sys.stdin.buffer.read(VIDEO_BYTES + 1), limits, every)
-    elif source.lower().startswith(("http://", "https://")):
+    elif on_the_web(source):
         from mien.fetch import fetch
 
         yield from _from_bytes(source, fetch(source, VIDEO_BYTES, private=private), limits, every)

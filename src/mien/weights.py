@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 from mien.card import ModelCard
-from mien.errors import SourceError
 
 PACKAGED = Path(__file__).parent / "packaged"
 """The models that mien ships: `<name>.json` cards beside the ONNX graphs that they name."""
@@ -59,10 +58,10 @@ def find_graph(card: ModelCard, card_path: Path) -> Path:
 
 
 def cached(file: str, path: str | os.PathLike[str] | None, how: str) -> Path:
-    """Weights of others: at `path`, or in the cache under `file`. Raises SourceError that says how to get them."""
+    """Weights of others: at `path`, or in the cache under `file`. Raises FileNotFoundError that says how to get them."""
     found = Path(path) if path else cache() / file
     if not found.is_file():
-        raise SourceError("weights", f"no weights at {found}; {how}")
+        raise FileNotFoundError(f"no weights at {found}; {how}")
     return found
 
 

@@ -8,7 +8,7 @@ import pytest
 from helpers import FACE, astronaut, faceless
 from mien.boxes import iou
 from mien.detectors import DETECTORS, INFO, load_detector
-from mien.errors import MienError, MissingExtra
+from mien.errors import MissingExtra
 from mien.faces import Faces
 
 
@@ -77,7 +77,7 @@ def test_making_one_opens_nothing_and_prints_its_settings(detector):
 
 @pytest.mark.parametrize("name", [name for name in DETECTORS if INFO[name].file])
 def test_absent_weights_are_an_error_that_says_how_to_get_them(name, cache_folder):
-    with pytest.raises(MienError, match=f"mien models pull {name}"):
+    with pytest.raises(FileNotFoundError, match=f"mien models pull {name}"):
         load_detector(name)(faceless())
 
 

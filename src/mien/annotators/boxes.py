@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mien.answer import percent
-from mien.card import REC601
 from mien.faces import Faces
+from mien.image import gray
 
 COLOURS = {
     "angry": (214, 69, 65), "disgust": (106, 137, 60), "fear": (142, 95, 190), "happy": (240, 180, 30),
@@ -54,4 +54,4 @@ def _label(pen, box, text, colour, font, line, width) -> None:  # type: ignore[n
 
 def _ink(colour: tuple[int, int, int]) -> tuple[int, int, int]:
     """White on dark colours, nearly black on light ones."""
-    return INKS[sum(w * c for w, c in zip(REC601, colour, strict=True)) > LIGHT]
+    return INKS[bool(gray(np.array([[colour]], np.uint8)) > LIGHT)]

@@ -34,7 +34,7 @@ def predict(
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Of a video or camera, only each n-th frame.")] = 1,
     allow_private: Annotated[bool, typer.Option(help="Read URLs on private networks and this machine, too.")] = False,
 ) -> None:
-    """Find the faces in pictures and videos and name their expressions.
+    """Find the faces in pictures and videos and name their expressions: angry, disgust, fear, happy, sad, surprise or neutral.
 
     Exits 0 when all went well, 1 when an input could not be read (its row says why), 2 on wrong usage.
     """
