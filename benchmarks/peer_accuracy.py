@@ -14,7 +14,19 @@ from results import write
 warnings.filterwarnings("ignore")
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SIDE = (64, 64)
+VOTED = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt", "unknown", "no face")
+"""Columns of the FER+ votes."""
+ARBITRARY_ROW = 2
+"""Rows whose image and votes were matched at random."""
 SPLITS = {1: "PublicTest", 2: "PrivateTest"}
+
+
+def most_people(votes: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """The name that more people chose than any other (n,); -1 where there is none, or it is not one of the seven."""
+    best = votes.argmax(1)
+    alone = (votes == votes.max(1, keepdims=True)).sum(1) == 1
+    place = np.array([NAMES.index(name) if name in NAMES else -1 for name in VOTED])
+    return np.where(alone & (source != ARBITRARY_ROW), place[best], -1)
 
 
 def main() -> None:
@@ -36,7 +48,10 @@ def main() -> None:
         targets = stored["labels"][part].astype(int)
         right = probability.argmax(1) == targets
         recall = {name: round(float(right[targets == k].mean()), 4) for k, name in enumerate(NAMES)}
-        rows.append({"split": split, "n": len(right), "accuracy": round(float(right.mean()), 4), "recall": recall})
+        row = {"split": split, "n": len(right), "accuracy": round(float(right.mean()), 4), "recall": recall}
+        seen = most_people(stored["ferplus_votes"][part], stored["pixel_source"][part])
+        agrees = float((probability.argmax(1) == seen)[seen >= 0].mean())
+        rows.append(row | {"n_votes": int((seen >= 0).sum()), "accuracy_votes": round(agrees, 4)})
     write("peer_accuracy", rows)
 
 
