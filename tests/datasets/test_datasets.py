@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -53,10 +56,23 @@ def test_other_folders_name_other_classes(tmp_path):
         (f"1,{'0 ' * 2304},Other", "usage 'Other'"),
     ],
 )
-def test_a_bad_row_is_named_by_its_line(tmp_path, row, said):
-    (tmp_path / "d.csv").write_text(f"emotion,pixels,Usage\n{row}\n")
-    with pytest.raises(ValueError, match=rf"d\.csv, line 2: .*{said}"):
-        list(open_dataset(tmp_path / "d.csv"))
+def test_a_bad_row_is_left_out_and_named_by_its_line(tmp_path, row, said):
+    good = f"1,{'0 ' * 2304},Training"
+    (tmp_path / "d.csv").write_text(f"emotion,pixels,Usage\n{row}\n{good}\n")
+    dataset = open_dataset(tmp_path / "d.csv")
+    for _ in range(2):  # each pass begins anew
+        assert [s.label for s in dataset] == [1]
+        assert len(dataset.problems) == 1
+        assert re.search(rf"d\.csv, line 2: .*{said}", dataset.problems[0])
+
+
+def test_a_broken_picture_is_left_out_and_named(tmp_path):
+    (tmp_path / "happy").mkdir()
+    (tmp_path / "happy" / "a.png").write_bytes(encoded(noise(40, 40, 3)))
+    (tmp_path / "happy" / "b.png").write_bytes(b"no picture")
+    dataset = open_dataset(tmp_path)
+    assert [s.key for s in dataset] == [str(Path("happy", "a.png"))]
+    assert "b.png: not a picture" in dataset.problems[0]
 
 
 def test_what_is_no_dataset_is_said(tmp_path):

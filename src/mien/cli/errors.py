@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
 
-from mien.errors import MienError, MissingExtra
+from mien.errors import MienError, MissingExtra, plain
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+NAMED = 10
+"""Items left out of a set that are named, not only counted."""
 
 
 def complain(message: str) -> None:
     typer.echo(f"mien: {message}", err=True)
+
+
+def tell(problems: Sequence[str]) -> None:
+    """Name the first items that were left out of a set, and count the rest."""
+    for problem in problems[:NAMED]:
+        complain(f"left out: {plain(problem)}")
+    if len(problems) > NAMED:
+        complain(f"left out: {len(problems) - NAMED} more")
 
 
 @contextmanager

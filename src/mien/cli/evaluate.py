@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from mien.cli.errors import FAILED, tell
 
 
 def evaluate(
@@ -18,7 +20,10 @@ def evaluate(
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Write report.html, report.json and pictures here.")] = None,
     json: Annotated[bool, typer.Option("--json", help="All scores as JSON.")] = False,
 ) -> None:
-    """Score a model: accuracy, precision, recall and F1 of each class, macro-F1, calibration error, confusion."""
+    """Score a model: accuracy, precision, recall and F1 of each class, macro-F1, calibration error, confusion.
+
+    Exits 0 when all went well, 1 when an item of the data could not be read (it is named and left out), 2 on wrong usage.
+    """
     from json import dumps
 
     from mien.classifiers import load_classifier
@@ -30,7 +35,9 @@ def evaluate(
 
         pyplot()  # its absence is said before the work, not after
     classifier = load_classifier(model)
-    measured = measure(classifier, open_dataset(data), split)
+    dataset = open_dataset(data)
+    measured = measure(classifier, dataset, split)
+    tell(dataset.problems)
     if to:
         from mien.evaluation.report import write_report
 
@@ -38,7 +45,12 @@ def evaluate(
         typer.echo(f"report: {to / 'report.html'}", err=True)
     if json:
         typer.echo(dumps({"model": classifier.card.name, "splits": measured}, indent=2))
-        return
+    else:
+        _show(measured)
+    raise typer.Exit(FAILED if dataset.problems else 0)
+
+
+def _show(measured: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 

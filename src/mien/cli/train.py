@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.errors import tell
 from mien.errors import needs
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def train(
         "votes": votes, "seed": seed, "evaluate_every": evaluate_every,
     }  # fmt: skip
     config = _config(run, resume, model, given)
-    splits = {k: v for k, v in read(open_dataset(data), config.preprocessing).items() if k != "PrivateTest"}
+    dataset = open_dataset(data)
+    splits = {k: v for k, v in read(dataset, config.preprocessing).items() if k != "PrivateTest"}
+    tell(dataset.problems)
     if "Training" not in splits:
         raise ValueError(f"{data}: no samples in the split Training")
     trainer = Trainer(config, splits, run)

@@ -32,10 +32,12 @@ class Sample:
 
 @runtime_checkable
 class Dataset(Protocol):
-    """Samples in a fixed order, read as they are asked for."""
+    """Samples in a fixed order, read as they are asked for; what cannot be read is left out and named."""
 
     labels: LabelSet
     vote_labels: LabelSet | None
+    problems: list[str]
+    """A line for each item that the last pass left out."""
 
     def __len__(self) -> int: ...
 

@@ -32,6 +32,7 @@ class FerNpz:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.problems: list[str] = []
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
@@ -80,6 +81,7 @@ class FerCsv:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.problems: list[str] = []
 
     def __len__(self) -> int:
         with self.path.open("rb") as file:
@@ -91,9 +93,12 @@ class FerCsv:
             header = [name.strip().lower() for name in next(rows, [])]
             if header[:2] != ["emotion", "pixels"]:
                 raise ValueError(f"{self.path}: the first line must be emotion,pixels,Usage; it is {','.join(header)!r}")
-            for row in rows:
-                if row:
+            self.problems.clear()
+            for row in filter(None, rows):
+                try:
                     yield self._sample(row, rows.line_num)
+                except ValueError as error:
+                    self.problems.append(str(error))
 
     def _sample(self, row: list[str], line: int) -> Sample:
         try:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mien.datasets.base import SPLITS, Sample
+from mien.errors import MienError
 from mien.image import SUFFIXES, load
 from mien.labels import FER2013, LabelSet
 
@@ -27,6 +28,7 @@ class Folder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.problems: list[str] = []
 
     @cached_property
     def _files(self) -> list[tuple[str, str, Path]]:
@@ -58,5 +60,11 @@ class Folder:
         return len(self._files)
 
     def __iter__(self) -> Iterator[Sample]:
+        self.problems.clear()
         for split, name, file in self._files:
-            yield Sample(load(file), self.labels.index(name), split, str(file.relative_to(self.path)))
+            try:
+                image = load(file)
+            except MienError as error:
+                self.problems.append(str(error))
+                continue
+            yield Sample(image, self.labels.index(name), split, str(file.relative_to(self.path)))

@@ -17,10 +17,14 @@ BATCH = 64
 
 def measure(classifier: Classifier, dataset: Dataset, splits: Iterable[str] | None = None) -> dict[str, Any]:
     """{split: scores}, each with the same on rows that are copies of no other (`deduplicated`) and, where people voted,
-    against the name that most of them chose (`votes`). Raises ValueError for a split or a class that is not there."""
+    against the name that most of them chose (`votes`). Raises ValueError for a split or a class that is not there.
+    What the dataset leaves out, it names in its `problems`."""
     samples: dict[str, list[Sample]] = {}
     for sample in dataset:
         samples.setdefault(sample.split, []).append(sample)
+    if not samples:
+        first = f", such as {dataset.problems[0]}" if dataset.problems else ""
+        raise ValueError(f"no sample could be read; {len(dataset.problems)} were left out{first}")
     splits = splits or (["PublicTest"] if "PublicTest" in samples else list(samples))
     return {split: _measure(classifier, dataset, samples, split) for split in splits}
 
