@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +25,11 @@ def shared(*parts: str) -> Path:
     if not path.exists():
         pytest.skip(f"needs {'/'.join(parts)} of the shared data; set MIEN_SHARED to its folder")
     return path
+
+
+def mien(*args: object, **more) -> subprocess.CompletedProcess:
+    """The command line in a process of its own."""
+    return subprocess.run([sys.executable, "-m", "mien", *map(str, args)], capture_output=True, timeout=120, check=False, **more)
 
 
 @cache

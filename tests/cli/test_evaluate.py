@@ -1,14 +1,6 @@
 import json
-import subprocess
-import sys
 
-from helpers import encoded, noise
-
-
-def mien(*args) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "mien", *map(str, args)], capture_output=True, timeout=120, check=False, text=True
-    )
+from helpers import encoded, mien, noise
 
 
 def faces(folder, *names, broken=()):
@@ -21,13 +13,13 @@ def faces(folder, *names, broken=()):
 def test_a_picture_that_cannot_be_read_is_named_and_the_rest_is_scored(tmp_path):
     done = mien("evaluate", "default", "--data", faces(tmp_path, "a.png", "b.png", broken=["b.png"]), "--json")
     assert done.returncode == 1
-    assert "left out" in done.stderr
-    assert "b.png" in done.stderr
+    assert b"left out: " in done.stderr
+    assert b"b.png" in done.stderr
     assert json.loads(done.stdout)["splits"]["Training"]["n"] == 1
 
 
 def test_a_set_without_any_readable_picture_is_wrong_usage(tmp_path):
     done = mien("evaluate", "default", "--data", faces(tmp_path, "b.png", broken=["b.png"]))
     assert done.returncode == 2
-    assert "no sample could be read; 1 were left out" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert b"no sample could be read; 1 were left out" in done.stderr
+    assert b"Traceback" not in done.stderr

@@ -3,17 +3,11 @@ import hashlib
 import io
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 from PIL import Image
 
-from helpers import astronaut, encoded, faceless
-
-
-def mien(*args, **more) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "mien", *map(str, args)], capture_output=True, timeout=120, check=False, **more)
+from helpers import astronaut, encoded, faceless, mien
 
 
 @pytest.fixture(scope="module")
