@@ -29,6 +29,14 @@ def test_probabilities_sum_to_one_and_know_bias_and_temperature():
     assert CARD.probabilities(np.zeros((0, 7), np.float32)).shape == (0, 7)
 
 
+def test_a_bend_keeps_the_order_and_moves_the_middle():
+    logits = np.array([[2.0, 1.0, 0, 0, 0, 0, 0]])
+    straight, bent = (replace(CARD, bias=(), temperature=2.0, bend=bend).probabilities(logits)[0] for bend in (0.0, 0.5))
+    assert np.array_equal(np.argsort(-straight, kind="stable"), np.argsort(-bent, kind="stable"))
+    assert bent.sum() == pytest.approx(1)
+    assert bent[0] > straight[0]
+
+
 def test_huge_logits_do_not_overflow():
     assert np.isfinite(CARD.probabilities(np.full((1, 7), 1e6, np.float32))).all()
 
@@ -64,7 +72,7 @@ def test_chips_of_a_wrong_kind_are_refused():
         Preprocessing()(np.zeros((1, 48, 48)))
 
 
-IMPOSSIBLE = [("temperature", 0.0), ("temperature", float("nan")), ("bias", (1.0,)), ("weights", 5)]
+IMPOSSIBLE = [("bend", -0.1), ("temperature", 0.0), ("temperature", float("nan")), ("bias", (1.0,)), ("weights", 5)]
 
 
 @pytest.mark.parametrize(("field", "value"), IMPOSSIBLE)

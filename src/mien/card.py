@@ -81,6 +81,12 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and bool(np.isfinite(value))
 
 
+def _log_softmax(scores: np.ndarray) -> np.ndarray:
+    """(n, k) -> logarithms of shares that sum to one."""
+    scores = scores - scores.max(axis=1, keepdims=True, initial=-np.inf)
+    return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+
+
 @dataclass(frozen=True)
 class ModelCard:
     """A model's identity, its preprocessing, how its scores become probabilities, and what it was measured at."""
@@ -95,6 +101,9 @@ class ModelCard:
     """Name of the graph's output that holds this model's logits (n, k)."""
     temperature: float = 1.0
     """Logits are divided by it before softmax; fitted on PublicTest (Guo et al. 2017)."""
+    bend: float = 0.0
+    """Of the calibration: log-probabilities z become z (1 + bend |z|) before they are divided by the temperature. It keeps
+    their order; 0 is temperature scaling alone. Fitted with the temperature."""
     bias: tuple[float, ...] = ()
     """Added to the logits first (logit adjustment, Menon et al. 2021); empty: none."""
     mirror: bool = False
@@ -112,6 +121,7 @@ class ModelCard:
     def __post_init__(self) -> None:
         for name, holds, wanted in (
             ("temperature", _number(self.temperature) and self.temperature > 0, "a number above 0"),
+            ("bend", _number(self.bend) and self.bend >= 0, "a number from 0 on"),
             ("weights", isinstance(self.weights, str), "a file name"),
             ("unsure_confidence", _number(self.unsure_confidence), "a number"),
             ("unsure_quality", _number(self.unsure_quality), "a number"),
@@ -121,14 +131,14 @@ class ModelCard:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; wanted {wanted}")
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Logits (n, k) -> float32 probabilities (n, k): bias, temperature, softmax."""
+        """Logits (n, k) -> float32 probabilities (n, k): bias, bend, temperature, softmax."""
         scores = logits.astype(np.float64)
         if self.bias:
             scores = scores + np.array(self.bias)
-        scores = scores / self.temperature
-        scores -= scores.max(axis=1, keepdims=True, initial=-np.inf)
-        powers = np.exp(scores)
-        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+        if self.bend:
+            scores = _log_softmax(scores)
+            scores = scores * (1 + self.bend * np.abs(scores))
+        return np.exp(_log_softmax(scores / self.temperature)).astype(np.float32)
 
     def to_json(self) -> str:
         return json.dumps({**asdict(self), "labels": list(self.labels)}, indent=2) + "\n"

@@ -6,7 +6,7 @@ import pytest
 
 from mien.card import ModelCard, Preprocessing
 from mien.evaluation import confusion as c
-from mien.evaluation.calibration import confidence_for, expected_calibration_error, fit_temperature
+from mien.evaluation.calibration import confidence_for, expected_calibration_error, fit_calibration
 from mien.evaluation.report import write_report
 from mien.evaluation.scores import first_of_each, scores
 from mien.labels import LabelSet
@@ -37,13 +37,27 @@ def test_honest_confidence_has_no_calibration_error():
     assert expected_calibration_error(np.tile([0.95, 0.05], (400, 1)), targets) == pytest.approx(0.2)
 
 
-def test_the_temperature_that_was_applied_is_found_again():
+def drawn_from(card, n=20_000):
+    """Logits and the labels that they stand for, when the card's calibration is right."""
     rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, (20_000, 5))
-    powers = np.exp(logits)
-    targets = np.array([rng.choice(5, p=row) for row in powers / powers.sum(1, keepdims=True)])
+    logits = rng.normal(0, 2, (n, 5))
+    return logits, np.array([rng.choice(5, p=row / row.sum()) for row in card.probabilities(logits).astype(float)])
+
+
+@pytest.mark.parametrize(("temperature", "bend"), [(1.7, 0.0), (2.5, 0.4)])
+def test_the_calibration_that_was_applied_is_found_again(temperature, bend):
+    card = ModelCard("t", LabelSet(tuple("abcde")), Preprocessing(), "", temperature=temperature, bend=bend)
+    logits, targets = drawn_from(card)
+    found = fit_calibration(replace(card, temperature=1.0, bend=0.0), logits, np.eye(5)[targets])
+    assert found.temperature == pytest.approx(temperature, rel=0.1)
+    assert found.bend == pytest.approx(bend, abs=0.1)
+    assert expected_calibration_error(found.probabilities(logits), targets) < 0.015
+
+
+def test_few_samples_get_no_bend():
     card = ModelCard("t", LabelSet(tuple("abcde")), Preprocessing(), "")
-    assert fit_temperature(card, logits * 1.7, np.eye(5)[targets]) == pytest.approx(1.7, rel=0.05)
+    logits, targets = drawn_from(card, 30)
+    assert fit_calibration(card, logits, np.eye(5)[targets]).bend == 0
 
 
 def test_above_the_threshold_the_error_is_as_promised():

@@ -1,6 +1,8 @@
-"""Does a confidence of .7 mean right seven times in ten: probabilities and labels in, error and temperature out."""
+"""Does a confidence of .7 mean right seven times in ten: probabilities and labels in, error and a calibrated card out."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,7 +10,8 @@ from mien.card import ModelCard
 
 BINS = 15
 """As in Guo et al. 2017."""
-COLDEST, HOTTEST = 0.2, 5.0
+COLDEST, HOTTEST = 0.2, 8.0
+BENDS = tuple(round(0.05 * i, 2) for i in range(1, 41))
 
 
 def expected_calibration_error(probability: np.ndarray, targets: np.ndarray, bins: int = BINS) -> float:
@@ -25,19 +28,30 @@ def negative_log_likelihood(probability: np.ndarray, shares: np.ndarray) -> floa
     return float(-(shares * np.log(np.maximum(probability, 1e-12))).sum() / max(shares.sum(), 1e-12))
 
 
-def fit_temperature(card: ModelCard, logits: np.ndarray, shares: np.ndarray) -> float:
-    """The temperature under which the card's probabilities of these logits are most likely, by golden section."""
-    from dataclasses import replace
+def fit_calibration(card: ModelCard, logits: np.ndarray, shares: np.ndarray) -> ModelCard:
+    """The card with the temperature and the bend under which its probabilities of these logits are most likely.
 
-    def loss(log_t: float) -> float:
-        return negative_log_likelihood(replace(card, temperature=float(np.exp(log_t))).probabilities(logits), shares)
+    Temperature alone (Guo et al. 2017) cannot mend a net that is too sure where it half knows and not sure enough where
+    it knows, as nets are that were trained with label smoothing. A bend must be worth its parameter (Schwarz 1978)."""
+    straight = _with_temperature(replace(card, bend=0.0), logits, shares)
+    bent = min((_with_temperature(replace(card, bend=bend), logits, shares) for bend in BENDS), key=lambda fit: fit[0])
+    worth = np.log(max(len(logits), 2)) / 2 / max(len(logits), 1)
+    return bent[1] if bent[0] + worth < straight[0] else straight[1]
+
+
+def _with_temperature(card: ModelCard, logits: np.ndarray, shares: np.ndarray) -> tuple[float, ModelCard]:
+    """Loss and card at the best temperature, by golden section."""
+
+    def at(log_t: float) -> tuple[float, ModelCard]:
+        hot = replace(card, temperature=float(np.exp(log_t)))
+        return negative_log_likelihood(hot.probabilities(logits), shares), hot
 
     low, high = np.log(COLDEST), np.log(HOTTEST)
     golden = (np.sqrt(5) - 1) / 2
-    for _ in range(40):
+    for _ in range(30):
         a, b = high - golden * (high - low), low + golden * (high - low)
-        low, high = (low, b) if loss(a) < loss(b) else (a, high)
-    return float(np.exp((low + high) / 2))
+        low, high = (low, b) if at(a)[0] < at(b)[0] else (a, high)
+    return at((low + high) / 2)
 
 
 def confidence_for(probability: np.ndarray, targets: np.ndarray, error: float) -> float:

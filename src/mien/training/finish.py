@@ -1,6 +1,6 @@
 """From a trained net to something that serves: a run in; ONNX graph, cards, report and curves in its folder out.
 
-Everything here that is chosen (temperature, bias, thresholds) is chosen on PublicTest.
+Everything here that is chosen (temperature, bend, bias, thresholds) is chosen on PublicTest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from mien.card import ModelCard
-from mien.evaluation.calibration import confidence_for, fit_temperature
+from mien.evaluation.calibration import confidence_for, fit_calibration
 from mien.evaluation.report import curves_png, write_report
 from mien.evaluation.scores import scores, short
 from mien.training.config import TrainConfig
@@ -96,9 +96,9 @@ def _asked(data: Tensors, head: str) -> np.ndarray:
 
 
 def calibrated(card: ModelCard, logits: np.ndarray, targets: np.ndarray) -> ModelCard:
-    """The card with temperature, threshold of `unsure` and scores of the split that choices are made on."""
+    """The card with its calibration, threshold of `unsure` and scores of the split that choices are made on."""
     logits, targets = logits[targets >= 0], targets[targets >= 0]
-    card = replace(card, temperature=fit_temperature(card, logits, np.eye(len(card.labels))[targets]))
+    card = fit_calibration(card, logits, np.eye(len(card.labels))[targets])
     probability = card.probabilities(logits)
     threshold = confidence_for(probability, targets, SURE_ERROR)
     sure = float((probability.max(1) >= threshold).mean())
