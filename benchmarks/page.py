@@ -16,6 +16,7 @@ COMMANDS = {
     "speed": "python benchmarks/speed.py --samples DIR --fer PYTHON",
     "detectors": "python benchmarks/detectors.py --samples DIR",
     "footprint": "python benchmarks/footprint.py --photo PHOTO mien=PYTHON fer=PYTHON",
+    "calibration": "python benchmarks/calibration.py --data fer2013.npz",
     "training": "python benchmarks/training.py",
     "geometry": "python benchmarks/geometry.py --data fer2013.npz",
     "peer_accuracy": "PYTHON benchmarks/peer_accuracy.py --data fer2013.npz",
@@ -123,6 +124,12 @@ def geometry() -> str:
     return table(["detector", "side", "across", "down", "scored on", "found", "found and right"], rows)
 
 
+def calibration() -> str:
+    names = ("temperature_ece", "temperature_loss", "bend_ece", "bend_loss")
+    rows = [[r["model"], *(up(r[name], 4) for name in names)] for r in load("calibration")["rows"]]
+    return table(["model", "ECE, temperature", "loss, temperature", "ECE, with bend", "loss, with bend"], rows)
+
+
 def training() -> str:
     rows = load("training")["rows"]
     pairs = list(dict.fromkeys((r["backend"], r["batch_normalisation"]) for r in rows))
@@ -147,6 +154,10 @@ than any other.
 {commands}
 `sure at`: an answer below this confidence is `unsure`; above it at most one in ten was wrong on PublicTest.
 
+Calibration error and loss on PublicTest, five-fold, with temperature alone and with the bend that a card has where it pays:
+
+{calibration}
+{calibration_source}
 The peer, on the same crops:
 
 {peers}
@@ -180,7 +191,7 @@ Images/s of a whole step, augmentation included. "fused": PyTorch's own batch no
 
 
 def main() -> None:
-    parts = {f.__name__: f() for f in (models, commands, peers, speed, detectors, geometry, training, footprint)}
+    parts = {f.__name__: f() for f in (models, commands, peers, speed, detectors, geometry, training, footprint, calibration)}
     sources = {f"{name.removesuffix('_accuracy')}_source": source(name) for name in COMMANDS}
     goals = (ROOT / "docs" / "goals.md").read_text() if (ROOT / "docs" / "goals.md").exists() else ""
     note = "What missed its goal is named at the end." if goals else ""

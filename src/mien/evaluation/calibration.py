@@ -33,17 +33,17 @@ def fit_calibration(card: ModelCard, logits: np.ndarray, shares: np.ndarray) -> 
 
     Temperature alone (Guo et al. 2017) cannot mend a net that is too sure where it half knows and not sure enough where
     it knows, as nets are that were trained with label smoothing. A bend must be worth its parameter (Schwarz 1978)."""
-    straight = _with_temperature(replace(card, bend=0.0), logits, shares)
-    bent = min((_with_temperature(replace(card, bend=bend), logits, shares) for bend in BENDS), key=lambda fit: fit[0])
+    straight = with_temperature(card, logits, shares, bend=0.0)
+    bent = min((with_temperature(card, logits, shares, bend=bend) for bend in BENDS), key=lambda fit: fit[0])
     worth = np.log(max(len(logits), 2)) / 2 / max(len(logits), 1)
     return bent[1] if bent[0] + worth < straight[0] else straight[1]
 
 
-def _with_temperature(card: ModelCard, logits: np.ndarray, shares: np.ndarray) -> tuple[float, ModelCard]:
-    """Loss and card at the best temperature, by golden section."""
+def with_temperature(card: ModelCard, logits: np.ndarray, shares: np.ndarray, bend: float) -> tuple[float, ModelCard]:
+    """Loss and card at the best temperature with this bend, by golden section."""
 
     def at(log_t: float) -> tuple[float, ModelCard]:
-        hot = replace(card, temperature=float(np.exp(log_t)))
+        hot = replace(card, temperature=float(np.exp(log_t)), bend=bend)
         return negative_log_likelihood(hot.probabilities(logits), shares), hot
 
     low, high = np.log(COLDEST), np.log(HOTTEST)
