@@ -13,7 +13,7 @@ class BatchNorm(layers.BatchNormalization):
     """Batch normalisation that trains with PyTorch's fused kernel where Keras runs on PyTorch.
 
     Keras composes the training step from elementary operations; on two CPU cores the fused kernel made a whole
-    training step 1.3 to 2 times as fast (benchmarks/training.py). Everywhere else, and in inference, it is Keras's own.
+    training step 1.2 times as fast (docs/results.md, "Training"). Everywhere else, and in inference, it is Keras's own.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
