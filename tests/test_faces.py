@@ -75,3 +75,9 @@ def test_errors_survive_pickling():
 
     again = pickle.loads(pickle.dumps(ImageError("empty", "a.jpg: zero bytes")))
     assert (again.kind, str(again)) == ("empty", "a.jpg: zero bytes")
+
+
+@pytest.mark.parametrize("wrong", [{"landmarks": np.zeros((2, 3))}, {"probability": np.zeros((2, 3))}])
+def test_columns_of_another_shape_are_refused(wrong):
+    with pytest.raises(ValueError, match="must be"):
+        some_faces(2).having(**wrong)

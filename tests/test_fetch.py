@@ -37,6 +37,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "1000")
             self.end_headers()
             self.wfile.write(PNG[:100])
+        elif self.path == "/headers":
+            with contextlib.suppress(OSError):
+                for byte in b"HTTP/1.0 200 OK\r\nX-Slow: 1234567890123456\r\n\r\n":
+                    self.wfile.write(bytes([byte]))
+                    threading.Event().wait(0.1)
         elif self.path == "/slow":
             self.send_response(200)
             self.end_headers()
@@ -78,7 +83,7 @@ def test_what_goes_wrong_is_said(url, path, reason):
         fetch(url + path, 10, private=True)
 
 
-@pytest.mark.parametrize("path", ["slow", "drip"])
+@pytest.mark.parametrize("path", ["slow", "drip", "headers"])
 def test_a_slow_server_is_given_up(url, path):
     start = time.monotonic()
     with pytest.raises(SourceError, match="too long"):

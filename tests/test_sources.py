@@ -69,6 +69,25 @@ def test_bad_files_are_a_frame_with_an_error_that_names_them(tmp_path, name, dat
     assert name in str(frame.error)
 
 
+def test_a_video_too_small_to_hold_a_face_is_an_error_that_names_it(tmp_path):
+    tiny = tmp_path / "tiny.mp4"
+    with av.open(str(tiny), "w") as file:
+        stream = file.add_stream("mpeg4", rate=5)
+        stream.width = stream.height = 8
+        for packet in stream.encode(av.VideoFrame.from_ndarray(faceless(8, 8), format="rgb24")):
+            file.mux(packet)
+        file.mux(stream.encode())
+    (frame,) = frames(str(tiny))
+    assert (frame.image, frame.error.kind) == (None, "too_small")
+    assert "tiny.mp4: 8 x 8 pixels" in str(frame.error)
+
+
+@pytest.mark.parametrize("source", ["", "camera:", "camera:x", "camera:99999999999999"])
+def test_a_name_that_can_be_nothing_is_an_error(source):
+    (frame,) = [frame for name in expand([source]) for frame in frames(name)]
+    assert frame.error.kind in ("not_found", "camera")
+
+
 def test_absent_things_are_errors_too(tmp_path):
     for source in (
         str(tmp_path / "none.jpg"),

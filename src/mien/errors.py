@@ -33,6 +33,11 @@ def needs(extra: str, what: str) -> MissingExtra:
     return MissingExtra(f"{what} needs an extra package; install it with: pip install 'mien[{extra}]'")
 
 
+def printable(text: str) -> str:
+    """For a terminal: control characters, which could command it, as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in plain(text))
+
+
 def plain(text: str) -> str:
     """Names of files need not be text; what is none is written as an escape."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

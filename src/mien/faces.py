@@ -46,6 +46,9 @@ class Faces:
             value = np.asarray(value).view()  # the caller's own array stays writeable
             if len(value) != n:
                 raise ValueError(f"{field.name} has {len(value)} rows; there are {n} faces")
+            wanted = {"landmarks": (n, 5, 2), "probability": (n, len(self.labels)) if self.labels else value.shape}
+            if value.shape != wanted.get(field.name, value.shape):
+                raise ValueError(f"{field.name} must be {wanted[field.name]}; got {value.shape}")
             value.flags.writeable = False
             object.__setattr__(self, field.name, value)
 

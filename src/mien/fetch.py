@@ -6,10 +6,12 @@ a redirect nor a name server that changes its mind can reach a private network.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -26,7 +28,7 @@ NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 def fetch(url: str, most: int, *, timeout: float = TIMEOUT, private: bool = False) -> bytes:
     """The body of `url`, at most `most` bytes. `private`: addresses of private networks and this machine are allowed."""
-    deadline = time.monotonic() + timeout
+    asked, deadline = url, time.monotonic() + timeout
     try:
         for _ in range(REDIRECTS + 1):
             body, onward = _once(url, most, deadline, private)
@@ -35,8 +37,9 @@ def fetch(url: str, most: int, *, timeout: float = TIMEOUT, private: bool = Fals
             url = urljoin(url, onward)
     except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, SourceError):
-            raise
-        reason = "it took too long" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+            raise SourceError(error.kind, str(error) if asked in str(error) else f"{asked}: {error}") from error
+        late = isinstance(error, TimeoutError) or time.monotonic() >= deadline
+        reason = "it took too long" if late else str(error) or type(error).__name__
         raise SourceError("url", f"{url}: {reason}") from error
     raise SourceError("url", f"{url}: more than {REDIRECTS} redirects")
 
@@ -47,8 +50,11 @@ def _once(url: str, most: int, deadline: float, private: bool) -> tuple[bytes, s
         raise SourceError("url", f"{url}: only http and https addresses are read")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     connection = _Connection(parts.hostname, port, parts.scheme == "https", _left(deadline), private)
+    watch = threading.Timer(_left(deadline), connection.hang_up)
+    watch.daemon = True
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        watch.start()
         connection.request("GET", path, headers={"User-Agent": "mien", "Accept": "image/*, video/*, */*"})
         answer = connection.getresponse()
         onward = answer.getheader("Location")
@@ -58,6 +64,7 @@ def _once(url: str, most: int, deadline: float, private: bool) -> tuple[bytes, s
             raise SourceError("url", f"{url}: the server answered {answer.status} {answer.reason}")
         return _body(answer, connection, url, most, deadline), None
     finally:
+        watch.cancel()
         connection.close()
 
 
@@ -68,6 +75,7 @@ def _body(answer: http.client.HTTPResponse, connection: _Connection, url: str, m
         if len(body) > most:
             raise SourceError("url", f"{url}: more than {most:,} bytes")
         connection.opened.settimeout(_left(deadline))
+    _left(deadline)  # a body without a length ends where the connection does
     if answer.length:
         raise SourceError("url", f"{url}: the answer was cut off {answer.length:,} bytes before its end")
     return bytes(body)
@@ -86,6 +94,7 @@ class _Connection(http.client.HTTPConnection):
     def __init__(self, host: str, port: int, secure: bool, timeout: float, private: bool) -> None:
         super().__init__(host, port, timeout=timeout)
         self.secure, self.private = secure, private
+        self.opened: Any = None
 
     def connect(self) -> None:
         last: Exception | None = None
@@ -105,9 +114,15 @@ class _Connection(http.client.HTTPConnection):
         if self.secure:
             self.opened = self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
 
+    def hang_up(self) -> None:
+        """Whoever still waits for a slow server is woken."""
+        if self.opened is not None:
+            with contextlib.suppress(OSError):
+                self.opened.shutdown(socket.SHUT_RDWR)
+
     def _check(self, address: str) -> None:
         if not self.private and not _public(address):
-            raise SourceError("url", f"{self.host} is at {address}, a private address; those are not read")
+            raise SourceError("url", f"{self.host} is at {address}, a private address; --allow-private reads those")
 
 
 def _public(address: str) -> bool:

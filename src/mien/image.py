@@ -56,6 +56,8 @@ def load(source: Any, limits: Limits = LIMITS, *, name: str | None = None) -> np
     if isinstance(source, bytes | bytearray | memoryview):
         return decode(bytes(source), limits, name=name or "bytes")
     if isinstance(source, str):
+        if not source:
+            raise SourceError("not_found", "an empty name: a path, URL or base64 was wanted")
         if on_the_web(source):
             from mien.fetch import fetch
 
@@ -186,12 +188,16 @@ def _from_array(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def _checked(image: np.ndarray, limits: Limits, name: str) -> np.ndarray:
-    height, width = image.shape[:2]
+    check_size(image.shape[1], image.shape[0], limits, name)
+    return image
+
+
+def check_size(width: int, height: int, limits: Limits, name: str) -> None:
+    """Raises ImageError (`too_large`, `too_small`) for a picture that is not worth, or not safe, to decode."""
     if width * height > limits.pixels:
         raise ImageError("too_large", f"{name}: {width} x {height} pixels; at most {limits.pixels:,} are read")
     if min(width, height) < limits.side:
         raise ImageError("too_small", f"{name}: {width} x {height} pixels; at least {limits.side} x {limits.side} are wanted")
-    return image
 
 
 def _from_base64(text: str) -> bytes | None:

@@ -21,6 +21,8 @@ from mien.labels import LabelSet
 FRAME = ("source", "frame", "time_s", "width", "height", "model")
 NEAR = 0.2
 """Probability from which a second name is worth showing."""
+POOR = 0.75
+"""Quality below which it may be why an answer is unsure; the cards' thresholds lie below it."""
 ROWS_AT_ONCE = 5_000
 """Rows held back before a block of Parquet is written."""
 
@@ -163,4 +165,6 @@ def _remark(face: Mapping[str, Any]) -> str:
     if not face["unsure"]:
         return ""
     second, p = sorted(face["probability"].items(), key=lambda item: -item[1])[1]
-    return f"unsure, or {second} {percent(p)}" if p >= NEAR else f"unsure, quality {face['quality']:.2f}"
+    if p >= NEAR:
+        return f"unsure, or {second} {percent(p)}"
+    return f"unsure, quality {face['quality']:.2f}" if face["quality"] < POOR else "unsure"

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from mien.errors import ImageError, MienError, SourceError
-from mien.image import LIMITS, SUFFIXES, Limits, decode, load, on_the_web
+from mien.image import LIMITS, SUFFIXES, Limits, check_size, decode, load, on_the_web
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".3gp", ".ts")
 VIDEO_BYTES = 1_000_000_000
@@ -57,7 +57,7 @@ def expand(sources: Iterable[str]) -> list[str]:
 
 
 def _expanded(source: str) -> list[str]:
-    if source == "-" or "://" in source or source.startswith("camera:"):
+    if source in ("", "-") or "://" in source or source.startswith("camera:"):
         return [source]
     path = Path(source)
     with contextlib.suppress(OSError):
@@ -80,6 +80,8 @@ def frames(source: str, *, limits: Limits = LIMITS, every: int = 1, private: boo
 
 
 def _frames(source: str, limits: Limits, every: int, private: bool) -> Iterator[Frame]:
+    if not source:
+        raise SourceError("not_found", "an empty name: a file, folder, pattern, URL, camera:0 or - was wanted")
     if source.startswith("camera:"):
         yield from _camera(source, every)
     elif source == "-":
@@ -95,29 +97,29 @@ def _frames(source: str, limits: Limits, every: int, private: bool) -> Iterator[
     elif Path(source).is_dir():
         raise SourceError("empty", f"{source}: no pictures or videos in this folder")
     elif Path(source).suffix.lower() in VIDEO_SUFFIXES and Path(source).exists():
-        yield from _video(source, source, every)
+        yield from _video(source, source, limits, every)
     else:
-        yield from _picture_or_video(source, Path(source), lambda: load(Path(source), limits), every)
+        yield from _picture_or_video(source, Path(source), lambda: load(Path(source), limits), limits, every)
 
 
 def _from_bytes(name: str, data: bytes, limits: Limits, every: int) -> Iterator[Frame]:
-    yield from _picture_or_video(name, io.BytesIO(data), lambda: decode(data, limits, name=name), every)
+    yield from _picture_or_video(name, io.BytesIO(data), lambda: decode(data, limits, name=name), limits, every)
 
 
-def _picture_or_video(name: str, file: Any, picture: Callable[[], np.ndarray], every: int) -> Iterator[Frame]:
+def _picture_or_video(name: str, file: Any, picture: Callable[[], np.ndarray], limits: Limits, every: int) -> Iterator[Frame]:
     """Told apart by what they hold; what is neither is reported as no picture."""
     try:
         yield Frame(name, picture())
     except ImageError as error:
         if error.kind != "not_an_image":
             raise
-        for number, frame in enumerate(_video(name, file, every)):
+        for number, frame in enumerate(_video(name, file, limits, every)):
             if frame.error and not number:
                 raise error from None
             yield frame
 
 
-def _video(name: str, file: Any, every: int) -> Iterator[Frame]:
+def _video(name: str, file: Any, limits: Limits, every: int) -> Iterator[Frame]:
     """Decoded one frame at a time; a damaged end is an error after the frames before it."""
     import av
 
@@ -125,11 +127,15 @@ def _video(name: str, file: Any, every: int) -> Iterator[Frame]:
     try:
         with av.open(str(file) if isinstance(file, Path) else file) as video:
             promised = _promised(video)
+            if video.streams.video and video.streams.video[0].width:  # text that is taken for a video has none
+                check_size(video.streams.video[0].width, video.streams.video[0].height, limits, name)
             for picture in video.decode(video=0) if video.streams.video else ():
                 now = float(picture.time) if picture.time is not None else now
                 if seen % every == 0:
                     yield Frame(name, _upright(picture), seen, now, moving=True)
                 seen += 1
+    except ImageError:
+        raise
     except (av.FFmpegError, ValueError, EOFError) as error:
         wrong = f"the video is damaged or cut off ({getattr(error, 'strerror', None) or error})"
     else:
@@ -160,7 +166,7 @@ def _camera(source: str, every: int) -> Iterator[Frame]:
     import cv2
 
     number = source.removeprefix("camera:")
-    if not number.isdigit():
+    if not (number.isascii() and number.isdigit() and len(number) <= 3):
         raise SourceError("camera", f"{source}: cameras are named camera:0, camera:1 ...")
     camera, start, index = cv2.VideoCapture(int(number)), time.monotonic(), 0
     try:

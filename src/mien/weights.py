@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mien.card import ModelCard
@@ -63,6 +65,15 @@ def cached(file: str, path: str | os.PathLike[str] | None, how: str) -> Path:
     if not found.is_file():
         raise FileNotFoundError(f"no weights at {found}; {how}")
     return found
+
+
+@contextmanager
+def readable(weights: Path | str) -> Iterator[None]:
+    """What a library says of a file that is no network, as a ValueError that names the file."""
+    try:
+        yield
+    except Exception as error:  # each library has exceptions of its own
+        raise ValueError(f"{weights} cannot be opened as a network: {str(error).splitlines()[0]}") from error
 
 
 def store(data: bytes, file: str, expected: str | None) -> Path:

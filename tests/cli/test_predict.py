@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from helpers import astronaut, encoded, faceless, mien
+from mien.weights import PACKAGED
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +104,30 @@ def test_detectors_and_models_are_listed():
 
 
 def test_weights_are_pulled_only_if_their_hash_is_right(tmp_path):
-    (tmp_path / "w.onnx").write_bytes(b"weights")
+    weights = (PACKAGED / "mini_xception.onnx").read_bytes()
+    (tmp_path / "w.onnx").write_bytes(weights)
     env = {**os.environ, "MIEN_CACHE": str(tmp_path / "cache")}
     pull = ("models", "pull", "yunet", "--from", tmp_path / "w.onnx")
     bad = mien(*pull, env=env)
     assert bad.returncode == 2
     assert b"nothing was kept" in bad.stderr
-    assert mien(*pull, "--sha256", hashlib.sha256(b"weights").hexdigest(), env=env).returncode == 0
-    assert (tmp_path / "cache" / "yunet.onnx").read_bytes() == b"weights"
+    assert mien(*pull, "--sha256", hashlib.sha256(weights).hexdigest(), env=env).returncode == 0
+    assert (tmp_path / "cache" / "yunet.onnx").read_bytes() == weights
+    listed = {row["name"]: row for row in json.loads(mien("detectors", "--json", env=env).stdout)}
+    assert "broken" in listed["yunet"]["wrong"]  # a network, but of another kind
+    assert not listed["mtcnn"]["wrong"]
+
+
+def test_what_is_no_network_is_neither_kept_nor_a_traceback(tmp_path):
+    (tmp_path / "junk.onnx").write_bytes(b"junk")
+    (tmp_path / "a.png").write_bytes(encoded(faceless()))
+    env = {**os.environ, "MIEN_CACHE": str(tmp_path / "cache")}
+    pulled = mien("models", "pull", "blazeface", "--from", tmp_path / "junk.onnx", env=env)
+    used = mien("predict", tmp_path / "a.png", "--detector", f"blazeface:{tmp_path / 'junk.onnx'}")
+    for done in (pulled, used):
+        assert done.returncode == 2
+        assert b"junk.onnx cannot be opened as a network" in done.stderr
+    assert not (tmp_path / "cache").exists()
 
 
 def test_names_that_look_like_markup_or_are_no_text_stop_nothing(tmp_path):

@@ -66,6 +66,33 @@ def test_a_bad_row_is_left_out_and_named_by_its_line(tmp_path, row, said):
         assert re.search(rf"d\.csv, line 2: .*{said}", dataset.problems[0])
 
 
+def test_a_csv_as_spreadsheets_save_it_is_read(tmp_path):
+    (tmp_path / "d.csv").write_text(f"emotion,pixels,Usage\n1,{'0 ' * 2304},Training\n", encoding="utf-8-sig")
+    assert len(list(open_dataset(tmp_path / "d.csv"))) == 1
+
+
+def test_a_field_without_end_is_left_out(tmp_path):
+    (tmp_path / "d.csv").write_text(f"emotion,pixels,Usage\n1,{'0 ' * 90_000},Training\n1,{'0 ' * 2304},Training\n")
+    dataset = open_dataset(tmp_path / "d.csv")
+    assert len(list(dataset)) == 1
+    assert "line 2" in dataset.problems[0]
+
+
+@pytest.mark.parametrize(("labels", "usage", "said"), [([0, 7], [0, 0], "labels holds 7"), ([0, 1], [0, 3], "usage holds 3")])
+def test_an_npz_with_numbers_that_mean_nothing_is_refused(tmp_path, labels, usage, said):
+    np.savez(tmp_path / "d.npz", images=CHIPS[:2], labels=np.array(labels), usage=np.array(usage))
+    with pytest.raises(ValueError, match=said):
+        list(open_dataset(tmp_path / "d.npz"))
+
+
+def test_half_an_npz_is_no_npz(tmp_path):
+    np.savez(tmp_path / "d.npz", images=CHIPS, labels=LABELS, usage=USAGE)
+    whole = (tmp_path / "d.npz").read_bytes()
+    (tmp_path / "d.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="not a whole one"):
+        list(open_dataset(tmp_path / "d.npz"))
+
+
 def test_a_broken_picture_is_left_out_and_named(tmp_path):
     (tmp_path / "happy").mkdir()
     (tmp_path / "happy" / "a.png").write_bytes(encoded(noise(40, 40, 3)))

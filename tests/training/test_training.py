@@ -110,6 +110,15 @@ def test_without_averaging_the_net_is_the_last_one(data, tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(trainer.net.get_weights(), trainer.raw.get_weights(), strict=True))
 
 
+def test_a_head_that_is_not_there_cannot_be_mirrored(data, tmp_path):
+    from mien.training.trainer import Trainer
+
+    with pytest.raises(ValueError, match=r"mirror is .* wanted labels or votes"):
+        small(mirror=("both",))
+    with pytest.raises(ValueError, match="this run has the heads: labels"):
+        Trainer(small(votes=0.0, mirror=("votes",)), data, tmp_path)
+
+
 def test_a_checkpoint_of_other_data_or_another_net_is_refused(data, tmp_path):
     from dataclasses import replace
 
@@ -170,7 +179,7 @@ def _mien(*args):
 def test_the_command_survives_kill_9_and_resumes(tmp_path):
     data = faces_file(tmp_path / "f.npz", 800)
     common = ("--data", data, "--run", tmp_path / "run")
-    start = _mien("train", *common, "--epochs", 4, "--batch-size", 32)
+    start = _mien("train", *common, "--epochs", 4, "--batch-size", 32, "--mirror", "labels")
     process = subprocess.Popen(start, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     checkpoint, deadline = tmp_path / "run" / "checkpoint.npz", time.monotonic() + 240
     while not checkpoint.exists() and time.monotonic() < deadline:
@@ -181,10 +190,14 @@ def test_the_command_survives_kill_9_and_resumes(tmp_path):
     again = subprocess.run(start, capture_output=True, text=True, check=False)
     assert again.returncode == 2
     assert "add --resume" in again.stderr
+    other = subprocess.run(_mien("train", *common, "--resume", "--epochs", 9), capture_output=True, text=True, check=False)
+    assert (other.returncode, "this run has 4" in other.stderr) == (2, True)
     done = subprocess.run(_mien("train", *common, "--resume"), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 5
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["epochs"] == 4
+    card = json.loads((tmp_path / "run" / "card.json").read_text())
+    assert card["mirror"]
+    assert "--mirror labels" in card["command"]
     scored = subprocess.run(
         _mien("evaluate", tmp_path / "run", "--data", data, "--json"), capture_output=True, text=True, check=True
     )

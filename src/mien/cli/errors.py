@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import typer
 
-from mien.errors import MienError, MissingExtra, plain
+from mien.errors import MienError, MissingExtra, printable
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 NAMED = 10
@@ -17,13 +17,13 @@ NAMED = 10
 
 
 def complain(message: str) -> None:
-    typer.echo(f"mien: {message}", err=True)
+    typer.echo(f"mien: {printable(message)}", err=True)
 
 
 def tell(problems: Sequence[str]) -> None:
     """Name the first items that were left out of a set, and count the rest."""
     for problem in problems[:NAMED]:
-        complain(f"left out: {plain(problem)}")
+        complain(f"left out: {problem}")
     if len(problems) > NAMED:
         complain(f"left out: {len(problems) - NAMED} more")
 

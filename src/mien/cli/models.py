@@ -23,7 +23,7 @@ MOST_BYTES = 500_000_000
 
 @app.command("list")
 def list_models(json: Annotated[bool, typer.Option("--json", help="The cards, as JSON.")] = False) -> None:
-    """The packaged models and what they were measured at."""
+    """The packaged models; --json adds their calibration and what they were measured at."""
     from json import dumps
     from json import loads as parse
 
@@ -56,7 +56,8 @@ def pull(
     """Fetch the weights of a detector that is not ours into the cache, checked by SHA-256."""
     from mien.fetch import fetch
     from mien.image import read_file
-    from mien.weights import store
+    from mien.runtime import session
+    from mien.weights import readable, store
 
     if name not in PULLS:
         raise ValueError(f"nothing to pull is named {name!r}; there are: {', '.join(PULLS)}")
@@ -66,5 +67,7 @@ def pull(
         raise ValueError(f"{name} has no address of its own; give one with --from URL or --from FILE")
     web = "://" in place
     data = fetch(place, MOST_BYTES, timeout=600, private=allow_private) if web else read_file(Path(place), MOST_BYTES)
+    with readable(place):
+        session(data)  # what is no network is not kept
     target = store(data, file, sha256 or known)
     typer.echo(f"{name}: {len(data):,} bytes in {target}" + ("" if sha256 or known else " (no SHA-256 to check it by)"))

@@ -30,7 +30,7 @@ def predict(
     to: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a table: FILE.csv or FILE.parquet.")] = None,
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep annotated copies in this folder.")] = None,
     model: Annotated[str | None, typer.Option(help="A packaged model (mien models list), a run folder or a card.")] = None,
-    detector: Annotated[str | None, typer.Option(help="See mien detectors.")] = None,
+    detector: Annotated[str | None, typer.Option(help="See mien detectors; yunet:FILE takes its weights from a file.")] = None,
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Of a video or camera, only each n-th frame.")] = 1,
     allow_private: Annotated[bool, typer.Option(help="Read URLs on private networks and this machine, too.")] = False,
 ) -> None:
@@ -124,6 +124,7 @@ class _Table:
         from rich.table import Table
         from rich.text import Text
 
+        from mien.errors import printable
         from mien.sinks import table
 
         if not self._waiting:
@@ -135,7 +136,7 @@ class _Table:
         before = None
         for source, at, *rest in table(self._waiting):
             cells = ("" if source == before else source, *((at,) if moving else ()), *rest)
-            shown.add_row(*map(Text, cells))  # names of files are no markup
+            shown.add_row(*(Text(printable(cell)) for cell in cells))  # names of files are no markup
             before = source
         Console(width=None if sys.stdout.isatty() else WIDE).print(shown)
         self._waiting = []

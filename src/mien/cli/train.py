@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def train(
     data: Annotated[Path, typer.Option(metavar="FILE|DIR", help="FER2013 as .npz or .csv, or a folder with one folder a class.")],
     run: Annotated[Path, typer.Option(metavar="DIR", help="The run folder: config, history, checkpoint, model, card, report.")],
-    model: Annotated[str, typer.Option(help="resnet or mini_xception.")] = "resnet",
+    model: Annotated[str | None, typer.Option(help="resnet or mini_xception. [default: resnet]")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="[default: 60]")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="[default: 128]")] = None,
     optimizer: Annotated[str | None, typer.Option(help="sgd or adam. [default: the network's]")] = None,
@@ -31,7 +31,9 @@ def train(
         float | None,
         typer.Option(min=0, help="Weight of a second head trained on people's votes; 0: none. [default: the network's]"),
     ] = None,
-    adjust: Annotated[float, typer.Option(min=0, help="Logit adjustment towards rare classes; 0: none.")] = 0.0,
+    adjust: Annotated[
+        float | None, typer.Option(min=0, help="Logit adjustment towards rare classes; 0: none. [default: 0]")
+    ] = None,
     mirror: Annotated[
         list[str],
         typer.Option(metavar="HEAD", help="labels or votes: average each face with its mirror image, at twice the time."),
@@ -56,9 +58,10 @@ def train(
         raise ValueError(f"{run}: {hint}")
     given = {
         "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate,
-        "votes": votes, "seed": seed, "evaluate_every": evaluate_every,
+        "votes": votes, "seed": seed, "evaluate_every": evaluate_every, "adjust": adjust, "mirror": tuple(mirror) or None,
     }  # fmt: skip
-    config = _config(run, resume, model, given)
+    given = {name: value for name, value in given.items() if value is not None}
+    config = _resumed(run, given | ({"model": model} if model else {})) if resume else _config(model or "resnet", given)
     dataset = open_dataset(data)
     splits = {k: v for k, v in read(dataset, config.preprocessing).items() if k != "PrivateTest"}
     tell(dataset.problems)
@@ -67,8 +70,12 @@ def train(
     trainer = Trainer(config, splits, run)
     with _bars(trainer) as (callbacks, report):
         trainer.fit(callbacks, report)
-    cards = finish(trainer, splits, _command(config, data, run, adjust, mirror), adjust, mirror)
-    for card in cards.values():
+    cards = finish(trainer, splits, _command(config, data, run))
+    if "PublicTest" not in splits:
+        typer.echo(
+            "there is no split PublicTest to choose on: confidence is not calibrated, and no answer is called unsure", err=True
+        )
+    for card in cards.values() if "PublicTest" in splits else ():
         said = {k: v for k, v in card.metrics.get("PublicTest", {}).items() if isinstance(v, float)}
         typer.echo(f"{card.output}: " + "  ".join(f"{name} {value:.4f}" for name, value in said.items()))
     typer.echo(f"model, cards and report are in {run}; try: mien predict PHOTO --model {run}")
@@ -84,30 +91,42 @@ def _ask_for_keras() -> None:
         raise needs("train", "mien train (Keras 3 with TensorFlow)") from None
 
 
-def _config(run: Path, resume: bool, model: str, given: dict[str, Any]) -> TrainConfig:
-    """The stopped run's own, or the network's recipe with what was given on the command line."""
+FREE = ("adjust", "mirror", "evaluate_every")
+"""Options that do not change how the net is trained, so they may be others when a run goes on."""
+
+
+def _resumed(run: Path, given: dict[str, Any]) -> TrainConfig:
+    """The stopped run's own config. Raises ValueError for an option that would make it another run."""
+    from mien.training.config import TrainConfig
+
+    config = TrainConfig.load(run / "config.json")
+    for name, value in given.items():
+        if name not in FREE and getattr(config, name) != value:
+            raise ValueError(f"--{name.replace('_', '-')} {value}: this run has {getattr(config, name)}; start another for that")
+    return replace(config, **given)
+
+
+def _config(model: str, given: dict[str, Any]) -> TrainConfig:
+    """The network's recipe with what was given on the command line."""
     from mien.models import MODELS
     from mien.training.config import RECIPES, TrainConfig
 
-    if resume:
-        return TrainConfig.load(run / "config.json")
     if model not in MODELS:
         raise ValueError(f"no model named {model!r}; there are: {', '.join(MODELS)}")
     recipe = RECIPES.get(model, TrainConfig(model=model))
-    return replace(recipe, **{name: value for name, value in given.items() if value is not None})
+    return replace(recipe, **given)
 
 
-def _command(config: TrainConfig, data: Path, run: Path, adjust: float, mirror: list[str]) -> str:
+def _command(config: TrainConfig, data: Path, run: Path) -> str:
     """What to type to get this model again, wherever the data lies."""
     from mien.training.config import RECIPES, TrainConfig
 
     recipe = RECIPES.get(config.model, TrainConfig(model=config.model))
-    names = ("epochs", "batch_size", "optimizer", "learning_rate", "votes", "seed")
+    names = ("epochs", "batch_size", "optimizer", "learning_rate", "votes", "seed", "adjust")
     given = {name: getattr(config, name) for name in names if getattr(config, name) != getattr(recipe, name)}
     words = ["--data", data.name, "--run", run.name, "--model", config.model]
     words += [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    words += ["--adjust", str(adjust)] if adjust else []
-    return "mien train " + shlex.join(words + [word for head in mirror for word in ("--mirror", head)])
+    return "mien train " + shlex.join(words + [word for head in config.mirror for word in ("--mirror", head)])
 
 
 @contextmanager

@@ -10,6 +10,8 @@ import io
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -37,15 +39,19 @@ class FerNpz:
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
         try:
-            with np.load(self.path) as stored:
+            with self.path.open("rb") as file, np.load(file) as stored:
                 arrays = {name: stored[name] for name in stored.files}
-        except (ValueError, OSError, EOFError) as error:
-            raise ValueError(f"{self.path} is no npz file: {error}") from error
+        except (ValueError, OSError, EOFError, BadZipFile) as error:
+            raise ValueError(f"{self.path} is no npz file, or not a whole one: {error}") from error
         if "images" not in arrays and "pick" in arrays:
             arrays["images"] = _unpack(arrays)
         missing = {"images", "labels", "usage"} - set(arrays)
         if missing:
             raise ValueError(f"{self.path}: no array named {', '.join(sorted(missing))}; there are: {', '.join(arrays)}")
+        for name, most in (("labels", len(self.labels)), ("usage", len(SPLITS))):
+            wrong = ~np.isin(arrays[name], np.arange(most))
+            if wrong.any():
+                raise ValueError(f"{self.path}: {name} holds {arrays[name][wrong][0]}; wanted 0 to {most - 1}")
         return arrays
 
     @property
@@ -88,20 +94,37 @@ class FerCsv:
             return max(sum(1 for line in file if line.strip()) - 1, 0)
 
     def __iter__(self) -> Iterator[Sample]:
-        with self.path.open(newline="", encoding="utf-8") as file:
+        with self.path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.reader(file)
             header = [name.strip().lower() for name in next(rows, [])]
             if header[:2] != ["emotion", "pixels"]:
                 raise ValueError(f"{self.path}: the first line must be emotion,pixels,Usage; it is {','.join(header)!r}")
             self.problems.clear()
-            for row in filter(None, rows):
+            while (row := self._next(rows)) is not None:
                 try:
-                    yield self._sample(row, rows.line_num)
+                    sample = self._sample(row, rows.line_num)
                 except ValueError as error:
                     self.problems.append(str(error))
+                else:
+                    yield sample
+
+    def _next(self, rows: Any) -> list[str] | None:
+        """The next row that holds anything; None at the end."""
+        while True:
+            try:
+                row: list[str] = next(rows)
+            except StopIteration:
+                return None
+            except csv.Error as error:
+                self.problems.append(f"{self.path}, line {rows.line_num}: {error}")
+            else:
+                if row:
+                    return row
 
     def _sample(self, row: list[str], line: int) -> Sample:
         try:
+            if len(row) < 2:
+                raise ValueError(f"{len(row)} columns where emotion, pixels and Usage were wanted")
             label, pixels = int(row[0]), np.array(row[1].split(), dtype=np.uint8)
             split = row[2].strip() if len(row) > 2 else SPLITS[0]
             if len(pixels) != SIDE * SIDE:

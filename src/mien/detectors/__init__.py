@@ -90,10 +90,17 @@ INFO = {
 
 
 def load_detector(detector: str | Detector | None = None, **settings: Any) -> Detector:
-    """A detector by name with its settings, the default one for None; one that is given is handed back."""
+    """A detector by name with its settings, the default one for None; one that is given is handed back.
+
+    `yunet:FILE` takes the weights from a file. Raises ValueError for a name that is not there."""
     if detector is None or isinstance(detector, str):
-        made: Detector = DETECTORS[detector or DEFAULT](**settings)
+        name, _, path = (detector or DEFAULT).partition(":")
+        if path:
+            settings["path"] = path
+        made: Detector = DETECTORS[name](**settings)
         return made
+    if not callable(detector):
+        raise TypeError(f"a detector is a name or takes a picture and gives Faces; got {type(detector).__name__}")
     return detector
 
 

@@ -16,7 +16,7 @@ from mien.boxes import clipped, suppress
 from mien.faces import Faces
 from mien.image import fit
 from mien.runtime import session
-from mien.weights import cached
+from mien.weights import cached, readable
 
 SIDE, CELLS = 192, 48
 """Pixels of the square input; one anchor in each of CELLS x CELLS cells."""
@@ -33,8 +33,10 @@ class BlazeFace:
 
     @cached_property
     def _net(self) -> Any:
-        how = "get them with: mien models pull blazeface --from FILE, or give a path"
-        return session(cached("blazeface.onnx", self.path, how))
+        how = "get them with: mien models pull blazeface --from FILE; or name a file: blazeface:FILE"
+        weights = cached("blazeface.onnx", self.path, how)
+        with readable(weights):
+            return session(weights)
 
     def __call__(self, image: np.ndarray) -> Faces:
         small, shrunk = fit(image, SIDE)

@@ -12,7 +12,7 @@ import numpy as np
 from mien.boxes import clipped
 from mien.faces import Faces
 from mien.image import bgr, fit
-from mien.weights import cached
+from mien.weights import cached, readable
 
 ONE_AT_A_TIME = Lock()
 """The runner is told the size before each call."""
@@ -32,8 +32,9 @@ class YuNet:
     def _net(self) -> Any:
         import cv2
 
-        weights = cached("yunet.onnx", self.path, "get them with: mien models pull yunet, or give a path")
-        return cv2.FaceDetectorYN.create(str(weights), "", (320, 320), self.score, self.overlap)
+        weights = cached("yunet.onnx", self.path, "get them with: mien models pull yunet; or name a file: yunet:FILE")
+        with readable(weights):
+            return cv2.FaceDetectorYN.create(str(weights), "", (320, 320), self.score, self.overlap)
 
     def __call__(self, image: np.ndarray) -> Faces:
         small, shrunk = fit(image, self.longest_side)

@@ -20,6 +20,7 @@ def measure(classifier: Classifier, dataset: Dataset, splits: Iterable[str] | No
     against the name that most of them chose (`votes`). Raises ValueError for a split or a class that is not there.
     What the dataset leaves out, it names in its `problems`."""
     samples: dict[str, list[Sample]] = {}
+    _ = dataset.labels  # a folder without folders for the classes says so here
     for sample in dataset:
         samples.setdefault(sample.split, []).append(sample)
     if not samples:

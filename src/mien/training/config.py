@@ -11,6 +11,8 @@ from mien.card import Preprocessing
 from mien.training.augmentation import NONE, Augmentation
 
 OPTIMIZERS = ("sgd", "adam")
+HEADS = LABELS, VOTES = "labels", "votes"
+"""What the dataset's annotators said, and what a jury of people saw."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class TrainConfig:
     evaluate_every: int = 1
     """Epochs."""
     seed: int = 0
+    adjust: float = 0.0
+    """Strength of the logit adjustment of the head on labels (Menon et al. 2021): 0 none, 1 as if all classes were
+    equally frequent. Of what is made of the trained net, like `mirror`."""
+    mirror: tuple[str, ...] = ()
+    """Heads that average the logits of a face and of its mirror image."""
 
     def __post_init__(self) -> None:
         for name, holds, wanted in (
@@ -49,6 +56,8 @@ class TrainConfig:
             ("label_smoothing", 0 <= self.label_smoothing < 1, "0 to less than 1"),
             ("ema", 0 <= self.ema < 1, "0 to less than 1"),
             ("votes", self.votes >= 0, "0 or more"),
+            ("adjust", self.adjust >= 0, "0 or more"),
+            ("mirror", set(self.mirror) <= set(HEADS), " or ".join(HEADS)),
             ("evaluate_every", self.evaluate_every >= 1, "at least 1"),
         ):
             if not holds:
@@ -62,6 +71,7 @@ class TrainConfig:
         raw = json.loads(path.read_text(encoding="utf-8"))
         augmentation = raw.pop("augmentation")
         augmentation["erase_side"] = tuple(augmentation["erase_side"])
+        raw["mirror"] = tuple(raw.get("mirror", ()))
         return cls(preprocessing=Preprocessing(**raw.pop("preprocessing")), augmentation=Augmentation(**augmentation), **raw)
 
 

@@ -17,10 +17,10 @@ from mien.card import ModelCard
 from mien.evaluation.calibration import confidence_for, fit_calibration
 from mien.evaluation.report import curves_png, write_report
 from mien.evaluation.scores import scores, short
-from mien.training.config import TrainConfig
+from mien.training.config import LABELS, VOTES, TrainConfig
 from mien.training.export import export_onnx
 from mien.training.tensors import Tensors
-from mien.training.trainer import LABELS, VOTES, Trainer, predict
+from mien.training.trainer import Trainer, predict
 from mien.weights import sha256
 
 SURE_ERROR = 0.10
@@ -32,14 +32,9 @@ DESCRIPTIONS = {
 }
 
 
-def finish(
-    trainer: Trainer, data: Mapping[str, Tensors], command: str = "", adjust: float = 0.0, mirror: Collection[str] = ()
-) -> dict[str, ModelCard]:
-    """Write model.keras, model.onnx, a card a head, report and curves.
-
-    `adjust`: strength of the logit adjustment of the head on labels (Menon et al. 2021): 0 none, 1 as if all classes
-    were equally frequent. `mirror`: heads that average the logits of a face and of its mirror image."""
-    run = trainer.run
+def finish(trainer: Trainer, data: Mapping[str, Tensors], command: str = "") -> dict[str, ModelCard]:
+    """Write model.keras, model.onnx, a card a head, report and curves."""
+    run, adjust, mirror = trainer.run, trainer.config.adjust, trainer.config.mirror
     trainer.net.save(run / "model.keras")
     export_onnx(trainer.net, run / "model.onnx")
     bias = logit_bias(trainer.fitted, adjust) if adjust else ()

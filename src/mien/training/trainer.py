@@ -21,12 +21,10 @@ from mien.card import Preprocessing
 from mien.labels import LabelSet
 from mien.models import MODELS
 from mien.training.augmentation import Augment
-from mien.training.config import TrainConfig
+from mien.training.config import LABELS, VOTES, TrainConfig
 from mien.training.losses import smoothed_cross_entropy, soft_cross_entropy
 from mien.training.tensors import Tensors
 
-LABELS, VOTES = "labels", "votes"
-"""The heads: what the dataset's annotators said, and what a jury of people saw."""
 AVERAGE_EVERY = 8
 """Steps between two updates of the moving average of the weights: as good as every step, and free."""
 
@@ -61,6 +59,8 @@ class Trainer:
         self.fitted, self.chosen = data["Training"], data.get("PublicTest")
         asked = bool(config.votes) and self.fitted.votes.any()
         self.heads = (LABELS, VOTES) if asked else (LABELS,)
+        if not set(config.mirror) <= set(self.heads):
+            raise ValueError(f"mirror is {', '.join(config.mirror)}; this run has the heads: {', '.join(self.heads)}")
         self.net = network(config, self.fitted.labels, self.heads)
         raw = network(config, self.fitted.labels, self.heads)
         self.augment = Augment(config.augmentation, config.seed)
