@@ -47,9 +47,11 @@ def predict(
     names = expand(sources)
     failed = 0
     with ExitStack() as stack:
-        outputs = _outputs(stack, recognizer, json, to, save)
-        for name in _progress(stack, names):
+        outputs = _outputs(stack, recognizer, json, to, save, live=any(name.startswith("camera:") for name in names))
+        step = _progress(stack, names)
+        for number, name in enumerate(names):
             for answer in _answers(recognizer, name, every, allow_private, outputs):
+                step(number, answer["frame"])
                 if answer["error"]:
                     failed += 1
                     if json or to:  # a table on standard output says it itself
@@ -78,7 +80,7 @@ def _answers(
 
 
 def _outputs(
-    stack: ExitStack, recognizer: Recognizer, json: bool, to: Path | None, save: Path | None
+    stack: ExitStack, recognizer: Recognizer, json: bool, to: Path | None, save: Path | None, live: bool
 ) -> list[Callable[[Frame, Any, dict[str, Any]], None]]:
     """What each answer is given to: a printer or a table on standard output, a file, a folder of copies."""
     from mien.annotators.save import Copies
@@ -89,7 +91,7 @@ def _outputs(
         write = stack.enter_context(file_sink(to, recognizer.classifier.labels))
         outputs.append(lambda frame, faces, row: write(row))
     if json or not to:
-        show = stack.enter_context(JsonLines(sys.stdout)) if json else stack.enter_context(_Table())
+        show = stack.enter_context(JsonLines(sys.stdout)) if json else stack.enter_context(_Table(1 if live else TABLE_ROWS))
         outputs.append(lambda frame, faces, row: show(row))
     if save:
         copies = stack.enter_context(Copies(save))
@@ -97,26 +99,34 @@ def _outputs(
     return outputs
 
 
-def _progress(stack: ExitStack, names: list[str]) -> Iterator[str]:
-    """The names, under a bar where there is a terminal to draw it on and more than one to wait for."""
+def _progress(stack: ExitStack, names: list[str]) -> Callable[[int, int], None]:
+    """A bar on standard error, where that is a terminal and there is something to wait for; told of each frame."""
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from mien.sources import VIDEO_SUFFIXES
 
     console = Console(stderr=True)
-    if len(names) < 2 or not console.is_terminal:
-        return iter(names)
-    return iter(track(names, "Reading", console=console, transient=True))
+    if not console.is_terminal or (len(names) < 2 and not names[0].lower().endswith(VIDEO_SUFFIXES)):
+        return lambda number, frame: None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("frame {task.fields[frame]}"))
+    progress = stack.enter_context(Progress(*columns, console=console, transient=True))
+    task = progress.add_task("Reading", total=len(names), frame=0)
+    return lambda number, frame: progress.update(task, completed=number, frame=frame)
 
 
 class _Table:
     """Readable rows on standard output."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.most = most
+        """Answers that are held back."""
         self._waiting: list[dict[str, Any]] = []
+        self._headed = False
 
     def __call__(self, answer: dict[str, Any]) -> None:
         self._waiting.append(answer)
-        if len(self._waiting) >= TABLE_ROWS:
+        if len(self._waiting) >= self.most:
             self._show()
 
     def _show(self) -> None:
@@ -130,7 +140,7 @@ class _Table:
         if not self._waiting:
             return
         moving = any(answer["frame"] for answer in self._waiting)
-        shown = Table(box=None, pad_edge=False)
+        shown = Table(box=None, pad_edge=False, show_header=not self._headed)
         for name in ("source", *(("time",) if moving else ()), "face at", "expression", "confidence", ""):
             shown.add_column(name, overflow="fold", no_wrap=name not in ("source", ""))
         before = None
@@ -139,7 +149,7 @@ class _Table:
             shown.add_row(*(Text(printable(cell)) for cell in cells))  # names of files are no markup
             before = source
         Console(width=None if sys.stdout.isatty() else WIDE).print(shown)
-        self._waiting = []
+        self._waiting, self._headed = [], True
 
     def __enter__(self) -> _Table:
         return self
