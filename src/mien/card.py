@@ -81,6 +81,17 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and bool(np.isfinite(value))
 
 
+def _read(path: str | Path, kind: type, wanted: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of a card; raises ValueError for what is missing or unknown."""
+    raw = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(raw, dict) or not set(wanted) <= set(raw):
+        raise ValueError(f"{', '.join(wanted[:-1])} and {wanted[-1]} are wanted")
+    unknown = set(raw) - {f.name for f in fields(kind)}
+    if unknown:
+        raise ValueError(f"unknown fields: {', '.join(sorted(unknown))}")
+    return raw
+
+
 def _log_softmax(scores: np.ndarray) -> np.ndarray:
     """(n, k) -> logarithms of shares that sum to one."""
     scores = scores - scores.max(axis=1, keepdims=True, initial=-np.inf)
@@ -150,14 +161,9 @@ class ModelCard:
     def load(cls, path: str | Path) -> ModelCard:
         """Raises ValueError when the file is not a card, naming it and what is missing or unknown."""
         try:
-            raw = json.loads(Path(path).read_text(encoding="utf-8"))
-            known = {f.name for f in fields(cls)}
-            if not isinstance(raw, dict) or not {"name", "labels", "preprocessing", "weights"} <= set(raw):
-                raise ValueError("name, labels, preprocessing and weights are wanted")
+            raw = _read(path, cls, ("name", "labels", "preprocessing", "weights"))
             if not isinstance(raw["labels"], list):
                 raise ValueError("labels must be a list of names")
-            if set(raw) - known:
-                raise ValueError(f"unknown fields: {', '.join(sorted(set(raw) - known))}")
             return cls(
                 **{
                     **raw,
@@ -168,3 +174,46 @@ class ModelCard:
             )
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path} is no model card: {error}") from error
+
+
+@dataclass(frozen=True)
+class DetectorCard:
+    """A detector's identity, the settings it was measured with, and what it was measured at."""
+
+    name: str
+    weights: str
+    """File name of the ONNX graph, beside the card."""
+    longest_side: int
+    """Pixels; larger pictures are shrunk for detection."""
+    score: float
+    """Boxes below it are left out; chosen on photos that were not fitted on."""
+    overlap: float = 0.4
+    """IoU from which on two boxes are one face."""
+    sha256: str = ""
+    parameters: int = 0
+    description: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+    created: str = ""
+
+    def __post_init__(self) -> None:
+        for name, holds, wanted in (
+            ("weights", isinstance(self.weights, str), "a file name"),
+            ("longest_side", _number(self.longest_side) and self.longest_side > 0, "pixels"),
+            ("score", _number(self.score) and 0 < self.score < 1, "a number between 0 and 1"),
+            ("overlap", _number(self.overlap) and 0 < self.overlap <= 1, "a number above 0, up to 1"),
+        ):
+            if not holds:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; wanted {wanted}")
+
+    def save(self, path: str | Path) -> None:
+        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> DetectorCard:
+        """Raises ValueError when the file is not a card, naming it and what is missing or unknown."""
+        try:
+            return cls(**_read(path, cls, ("name", "weights", "longest_side", "score")))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path} is no detector's card: {error}") from error

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mien.card import ModelCard
+from mien.card import DetectorCard, ModelCard
 
 PACKAGED = Path(__file__).parent / "packaged"
 """The models that mien ships: `<name>.json` cards beside the ONNX graphs that they name."""
@@ -49,7 +49,16 @@ def find_card(name_or_path: str | os.PathLike[str] | None = None) -> Path:
     raise ValueError(f"no model named {name!r}; there are: {', '.join(packaged())}; a run folder or a card's path works too")
 
 
-def find_graph(card: ModelCard, card_path: Path) -> Path:
+def find_detector(path: str | os.PathLike[str] | None = None) -> Path:
+    """The card of the packaged detector, of a run folder, or the card at this path. Raises FileNotFoundError."""
+    found = Path(path) if path else PACKAGED / "detectors" / "mien.json"
+    found = found / "card.json" if found.is_dir() else found
+    if not found.is_file():
+        raise FileNotFoundError(f"no detector at {found}; a run folder of mien train --task detect is wanted, or its card.json")
+    return found
+
+
+def find_graph(card: ModelCard | DetectorCard, card_path: Path) -> Path:
     """The ONNX graph that the card names, beside it. Raises ValueError when it is absent or not the one described."""
     graph = card_path.parent / card.weights
     if not graph.is_file():

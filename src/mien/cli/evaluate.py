@@ -8,23 +8,37 @@ from typing import Annotated, Any
 import typer
 
 from mien.cli.errors import tell
+from mien.cli.train import DATA, DETECT, Task
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A packaged model, a run folder or a card.")],
-    data: Annotated[Path, typer.Option(metavar="FILE|DIR", help="FER2013 as .npz or .csv, or a folder with one folder a class.")],
+    model: Annotated[str, typer.Argument(help="A packaged model, a run folder or a card; to detect: a detector.")],
+    data: Annotated[Path, typer.Option(metavar="FILE|DIR", help=DATA)],
+    task: Annotated[Task, typer.Option(help="Name expressions, or find faces.")] = Task.classify,
     split: Annotated[
         list[str] | None,
         typer.Option(help="Splits to score; repeat it for several. [default: PublicTest, or all]"),
     ] = None,
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Write report.html, report.json and pictures here.")] = None,
     json: Annotated[bool, typer.Option("--json", help="All scores as JSON.")] = False,
+    source: Annotated[
+        list[str], typer.Option(metavar="SOURCE", help="Only photos from there; repeat it for several.", rich_help_panel=DETECT)
+    ] = [],  # noqa: B006
+    people: Annotated[bool, typer.Option("--people", help="Only boxes that people drew.", rich_help_panel=DETECT)] = False,
 ) -> None:
     """Score a model: accuracy, precision, recall and F1 of each class, macro-F1, calibration error, confusion.
+
+    With `--task detect`, a detector: average precision and recall by size of the face, false alarms, landmark error.
 
     An item of the data that cannot be read is named and left out.
     """
     from json import dumps
+
+    if task is Task.detect:
+        from mien.cli.evaluate_detector import evaluate_detector
+
+        evaluate_detector(model, data, source, people, to, json)
+        return
 
     from mien.classifiers import load_classifier
     from mien.datasets import open_dataset

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,15 +17,30 @@ from mien.errors import needs
 
 if TYPE_CHECKING:
     from mien.training.config import TrainConfig
-    from mien.training.trainer import Trainer
+    from mien.training.run import Run
+
+
+DETECT = "To detect"
+DATA = (
+    "FER2013 as .npz or .csv, or a folder with one folder a class; to detect: photos with annotations.json, "
+    "WIDER FACE's .txt or COCO's .json."
+)
+
+
+class Task(StrEnum):
+    """What a net learns."""
+
+    classify = "classify"
+    detect = "detect"
 
 
 def train(
-    data: Annotated[Path, typer.Option(metavar="FILE|DIR", help="FER2013 as .npz or .csv, or a folder with one folder a class.")],
+    data: Annotated[Path, typer.Option(metavar="FILE|DIR", help=DATA)],
     run: Annotated[Path, typer.Option(metavar="DIR", help="The run folder: config, history, checkpoint, model, card, report.")],
+    task: Annotated[Task, typer.Option(help="Name expressions, or find faces.")] = Task.classify,
     model: Annotated[str | None, typer.Option(help="resnet or mini_xception. [default: resnet]")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="[default: 60]")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=2, help="[default: 128]")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="[default: 128; to detect: 16]")] = None,
     optimizer: Annotated[str | None, typer.Option(help="sgd or adam. [default: the network's]")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At its top. [default: the network's]")] = None,
     votes: Annotated[
@@ -40,22 +56,41 @@ def train(
     ] = [],  # noqa: B006
     seed: Annotated[int | None, typer.Option(help="[default: 0]")] = None,
     evaluate_every: Annotated[int | None, typer.Option(min=1, metavar="EPOCHS", help="[default: 1]")] = None,
+    hold_out: Annotated[
+        list[str], typer.Option(metavar="SOURCE", help="Photos that are not fitted on.", rich_help_panel=DETECT)
+    ] = [],  # noqa: B006
+    choose: Annotated[
+        list[str],
+        typer.Option(metavar="SOURCE", help="Nor these: they choose the threshold.", rich_help_panel=DETECT),
+    ] = [],  # noqa: B006
+    close_ups: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|DIR", help="Labelled faces that are pasted large into the scenes.", rich_help_panel=DETECT),
+    ] = None,
+    scenes_an_epoch: Annotated[int | None, typer.Option(min=2, help="[default: 4096]", rich_help_panel=DETECT)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped, to the same result.")] = False,
 ) -> None:
-    """Train a network on faces sorted by expression.
+    """Train a network on faces sorted by expression, or on photos with boxes around the faces.
 
     Fits on the split Training and chooses on PublicTest; PrivateTest is not looked at. Stop it at any time, with
     Ctrl-C or harder, and call it again with `--resume`: at most one epoch is lost. KERAS_BACKEND picks tensorflow, jax or torch.
     """
     _ask_for_keras()
+    _ask_for_the_right_folder(run, resume)
+    if task is Task.detect:
+        from mien.cli.train_detector import train_detector
+
+        options = {
+            "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed, "hold_out": hold_out,
+            "choose": choose, "scenes_an_epoch": scenes_an_epoch, "evaluate_every": evaluate_every,
+        }  # fmt: skip
+        train_detector(data, run, resume, close_ups, options, _bars)
+        return
     from mien.datasets import open_dataset
     from mien.training.finish import finish
     from mien.training.tensors import read
     from mien.training.trainer import Trainer
 
-    if (run / "config.json").exists() != resume:
-        hint = "there is no run to go on with" if resume else "there is a run already; add --resume, or give another folder"
-        raise ValueError(f"{run}: {hint}")
     given = {
         "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate,
         "votes": votes, "seed": seed, "evaluate_every": evaluate_every, "adjust": adjust, "mirror": tuple(mirror) or None,
@@ -79,6 +114,12 @@ def train(
         said = {k: v for k, v in card.metrics.get("PublicTest", {}).items() if isinstance(v, float)}
         typer.echo(f"{card.output}: " + "  ".join(f"{name} {value:.4f}" for name, value in said.items()))
     typer.echo(f"model, cards and report are in {run}; try: mien predict PHOTO --model {run}")
+
+
+def _ask_for_the_right_folder(run: Path, resume: bool) -> None:
+    if (run / "config.json").exists() != resume:
+        hint = "there is no run to go on with" if resume else "there is a run already; add --resume, or give another folder"
+        raise ValueError(f"{run}: {hint}")
 
 
 def _ask_for_keras() -> None:
@@ -130,7 +171,7 @@ def _command(config: TrainConfig, data: Path, run: Path) -> str:
 
 
 @contextmanager
-def _bars(trainer: Trainer) -> Iterator[tuple[list[Any], Any]]:
+def _bars(trainer: Run[Any]) -> Iterator[tuple[list[Any], Any]]:
     """A bar for the epochs and one for the batches on a terminal; a line an epoch elsewhere."""
     import keras
     from rich.console import Console
@@ -139,7 +180,10 @@ def _bars(trainer: Trainer) -> Iterator[tuple[list[Any], Any]]:
     console = Console(stderr=True)
 
     def line(row: dict[str, Any]) -> None:
-        names = {"accuracy": "PublicTest", "accuracy_votes": "votes", "images_per_second": "images/s"}
+        names = {
+            "accuracy": "PublicTest", "accuracy_votes": "votes", "ap": "AP", "recall_at_alarms": "recall at 0.1 false alarms",
+            "images_per_second": "images/s",
+        }  # fmt: skip
         shown = "  ".join(f"{names.get(k, k)} {v:.4g}" for k, v in row.items() if k in ("loss", *names))
         (console.print if console.is_terminal else lambda text: typer.echo(text, err=True))(f"epoch {row['epoch']}  {shown}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -92,7 +93,12 @@ INFO = {
 def load_detector(detector: str | Detector | None = None, **settings: Any) -> Detector:
     """A detector by name with its settings, the default one for None; one that is given is handed back.
 
-    `yunet:FILE` takes the weights from a file. Raises ValueError for a name that is not there."""
+    `yunet:FILE` takes the weights from a file; the path of a run folder of `mien train --task detect` is the detector in it.
+    Raises ValueError for a name that is not there."""
+    if isinstance(detector, str) and detector not in DETECTORS and Path(detector).exists():
+        from mien.detectors.mien_face import MienFace
+
+        return MienFace(weights=detector, **settings)
     if detector is None or isinstance(detector, str):
         name, _, path = (detector or DEFAULT).partition(":")
         if path:

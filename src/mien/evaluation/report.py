@@ -52,7 +52,7 @@ def confusion_png(table: Sequence[Sequence[int]], labels: Sequence[str], title: 
 
 
 def curves_png(history: Sequence[Mapping[str, Any]]) -> bytes:
-    """The history of a run -> a PNG: loss, and accuracy on the split that choices are made on, over epochs."""
+    """The history of a run -> a PNG: loss, and what was scored along the way, over epochs."""
     plt = pyplot()
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6), layout="constrained")
     left.plot([r["epoch"] for r in history], [r["loss"] for r in history], color="#3366aa")
@@ -60,11 +60,13 @@ def curves_png(history: Sequence[Mapping[str, Any]]) -> bytes:
     for key, name, colour in (
         ("accuracy", "labels (PublicTest)", "#3366aa"),
         ("accuracy_votes", "clear majority of votes (PublicTest)", "#cc7722"),
+        ("ap", "average precision", "#3366aa"),
+        ("recall_at_alarms", "recall at 0.1 false alarms an image", "#cc7722"),
     ):
         points = [(r["epoch"], r[key]) for r in history if r.get(key) is not None]
         if points:
             right.plot(*zip(*points, strict=True), label=name, color=colour)
-    right.set(xlabel="epoch", ylabel="accuracy")
+    right.set(xlabel="epoch", ylabel="on data that was not fitted on")
     if right.lines:
         right.legend()
     return _png(figure, plt)

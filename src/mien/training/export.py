@@ -15,11 +15,13 @@ import numpy as np
 from mien.runtime import session
 
 CLOSE = 1e-4
-"""Largest difference of any logit that is let pass."""
+"""Largest difference of any output that is let pass, as a share of the largest output or of one."""
+SIDE = 128
+"""Pixels."""
 
 
 def export_onnx(net: keras.Model, path: Path) -> None:
-    """Write `path`. Raises RuntimeError where the graph does not agree with the net to CLOSE.
+    """Write `path` for a net whose outputs have names. Raises RuntimeError where the graph does not agree with the net to CLOSE.
 
     Keras exports through TensorFlow; a net that lives in another backend is handed to a process that has it."""
     if keras.backend.backend() == "tensorflow":
@@ -41,13 +43,44 @@ def _export(net: keras.Model, path: Path) -> None:
     import tensorflow as tf
     import tf2onnx
 
-    signature = [tf.TensorSpec((None, *net.input_shape[1:]), tf.float32, name="chips")]
-    function = tf.function(lambda chips: {name: tf.identity(z, name) for name, z in net(chips, training=False).items()})
-    model, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=17)
-    heads = sorted(net(np.zeros((1, *net.input_shape[1:]), np.float32), training=False))
-    for output, head in zip(model.graph.output, heads, strict=True):
+    net = keras.models.clone_model(net, clone_function=_exportable)
+    pictures = [net.inputs[0].name] if len(net.input_shape) == 4 and None in net.input_shape[1:] else []
+    signature = [tf.TensorSpec((None, *net.input_shape[1:]), net.inputs[0].dtype, name=net.inputs[0].name)]
+    function = tf.function(lambda x: {name: tf.identity(z, name) for name, z in net(x, training=False).items()})
+    model, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=17, inputs_as_nchw=pictures)
+    for output, head in zip(model.graph.output, sorted(net.output), strict=True):
         _rename(model.graph, output.name, head)
+    for node in model.graph.node:
+        if node.op_type == "Resize":
+            _repeat_cells(node)
     path.write_bytes(model.SerializeToString())
+
+
+def _exportable(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """The layer itself, with its weights; what would become dozens of nodes is exchanged for what becomes one."""
+    return _Enlarge(layer.size) if isinstance(layer, keras.layers.UpSampling2D) else layer
+
+
+class _Enlarge(keras.layers.Layer):
+    """Keras's UpSampling2D, each cell repeated, in one operation of TensorFlow."""
+
+    def __init__(self, factors: tuple[int, int]) -> None:
+        super().__init__()
+        self.factors = factors
+
+    def call(self, x: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.image.resize(x, tf.shape(x)[1:3] * self.factors, method="nearest")
+
+
+def _repeat_cells(node: Any) -> None:
+    """Say "each cell twice" in ONNX's own words; tf2onnx writes it with an attribute that is deprecated."""
+    import onnx
+
+    del node.attribute[:]
+    names = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    node.attribute.extend(onnx.helper.make_attribute(name, value) for name, value in names.items())
 
 
 def _rename(graph: Any, old: str, new: str) -> None:
@@ -60,13 +93,21 @@ def _rename(graph: Any, old: str, new: str) -> None:
 
 
 def _check(net: keras.Model, path: Path) -> None:
-    x = np.random.default_rng(0).normal(size=(8, *net.input_shape[1:])).astype(np.float32)
+    x = _example(net)
     want = {name: keras.ops.convert_to_numpy(z) for name, z in net(x, training=False).items()}
     graph = session(path)
-    for name, found in zip(want, graph.run(list(want), {graph.get_inputs()[0].name: x}), strict=True):
-        gap = float(np.abs(found - want[name]).max())
+    fed = x if graph.get_inputs()[0].shape[-1] in (x.shape[-1],) else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+    for name, found in zip(want, graph.run(list(want), {graph.get_inputs()[0].name: fed}), strict=True):
+        gap = float(np.abs(found - want[name]).max() / max(np.abs(found).max(), 1.0))
         if gap > CLOSE:
             raise RuntimeError(f"{path}: the graph's {name} differs from the net's by {gap:.1e}")
+
+
+def _example(net: keras.Model) -> np.ndarray:
+    """Noise in the form that the net takes; a side that may have any length gets SIDE."""
+    shape = (2, *(side or SIDE for side in net.input_shape[1:]))
+    draw = np.random.default_rng(0)
+    return draw.normal(size=shape).astype(np.float32)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,7 @@
-"""Fit a network: config and tensors in, a run folder with the averaged weights and the history out.
-
-Kill it at any moment and call it again with the same folder: it goes on after the last whole epoch, with the same
-order of samples and the same augmentation, to the same result.
-"""
+"""Fit a classifier: config and tensors in, a run folder with the averaged weights and the history out."""
 
 from __future__ import annotations
 
-import csv
-import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,10 +16,8 @@ from mien.models import MODELS
 from mien.training.augmentation import Augment
 from mien.training.config import LABELS, VOTES, TrainConfig
 from mien.training.losses import smoothed_cross_entropy, soft_cross_entropy
+from mien.training.run import Run, cosine
 from mien.training.tensors import Tensors
-
-AVERAGE_EVERY = 8
-"""Steps between two updates of the moving average of the weights: as good as every step, and free."""
 
 
 def network(config: TrainConfig, labels: LabelSet, heads: Sequence[str] = (LABELS, VOTES)) -> keras.Model:
@@ -51,8 +42,8 @@ class Normalise(keras.layers.Layer):
         return self.preprocessing.normalised(x, keras.ops)
 
 
-class Trainer:
-    """One run. `fit()` starts it or goes on with it; `net` holds the averaged weights."""
+class Trainer(Run[TrainConfig]):
+    """A run that learns expressions from chips."""
 
     def __init__(self, config: TrainConfig, data: Mapping[str, Tensors], run: Path) -> None:
         self.config, self.run = config, Path(run)
@@ -75,10 +66,7 @@ class Trainer:
 
     def _compile(self) -> None:
         c = self.config
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(int((c.epochs - c.warmup) * self.steps), 1), warmup_target=c.learning_rate,
-            warmup_steps=max(int(c.warmup * self.steps), 1),
-        )  # fmt: skip
+        rate = cosine(c.learning_rate, c.warmup, c.epochs, self.steps)
         if c.optimizer == "sgd":
             optimizer = keras.optimizers.SGD(rate, c.momentum, nesterov=True, weight_decay=c.weight_decay or None)
         else:
@@ -97,26 +85,10 @@ class Trainer:
         )
         optimizer.build(self.model.trainable_variables)
 
-    def fit(
-        self,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
-        report: Callable[[dict[str, Any]], None] = lambda row: None,
-    ) -> None:
-        """Train to the last epoch; `report` gets each epoch's row of the history."""
-        self.run.mkdir(parents=True, exist_ok=True)
-        self.config.save(self.run / "config.json")
-        self.restore()
-        for epoch in range(len(self.history), self.config.epochs):
-            row = self._epoch(epoch, callbacks)
-            self.history.append(row)
-            self.checkpoint()
-            report(row)
-        self.net.set_weights(self.average)
-
-    def _epoch(self, epoch: int, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Any]:
+    def epoch(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Any]:
         c, start = self.config, time.perf_counter()
-        self.augment.begin(epoch)
-        order = np.random.default_rng([c.seed, epoch]).permutation(len(self.fitted))[: self.steps * c.batch_size]
+        self.augment.begin(number)
+        order = np.random.default_rng([c.seed, number]).permutation(len(self.fitted))[: self.steps * c.batch_size]
         batch = self.fitted[order]
         targets = {LABELS: batch.targets, VOTES: batch.votes}
         done = self.model.fit(
@@ -125,33 +97,21 @@ class Trainer:
             batch_size=c.batch_size,
             shuffle=False,
             verbose=0,
-            callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=self._average), *callbacks],
+            callbacks=list(callbacks),
         )
-        if not c.ema:
-            self.average = [np.array(w) for w in self.raw.get_weights()]
         seconds = time.perf_counter() - start
         row = {
-            "epoch": epoch + 1,
+            "epoch": number + 1,
             "learning_rate": float(self.model.optimizer.learning_rate),
             "loss": done.history["loss"][0],
             "images_per_second": len(order) / seconds,
         }
-        if self.chosen is not None and ((epoch + 1) % c.evaluate_every == 0 or epoch + 1 == c.epochs):
+        if self.chosen is not None and ((number + 1) % c.evaluate_every == 0 or number + 1 == c.epochs):
             row |= self._score(self.chosen)
         return row
 
-    def _average(self, batch: int, logs: Any = None) -> None:
-        if batch % AVERAGE_EVERY or not self.config.ema:
-            return
-        step = len(self.history) * self.steps + batch
-        momentum = min(self.config.ema**AVERAGE_EVERY, (1 + step) / (10 + step))  # early weights are soon forgotten
-        for mean, now in zip(self.average, self.raw.get_weights(), strict=True):
-            mean *= momentum
-            mean += (1 - momentum) * now
-
     def _score(self, data: Tensors) -> dict[str, float]:
-        self.net.set_weights(self.average)
-        logits = predict(self.net, data, self.config.preprocessing)
+        logits = predict(self.averaged(), data, self.config.preprocessing)
         row = {"accuracy": float((logits[LABELS].argmax(1) == data.targets).mean())}
         if VOTES in logits:
             clear = data.votes.max(1) > 0.5
@@ -159,40 +119,8 @@ class Trainer:
             row["accuracy_votes"] = float(right[clear].mean())
         return row
 
-    def checkpoint(self) -> None:
-        """Weights, their average, the optimizer's state and the history, whole or not at all."""
-        arrays: dict[str, Any] = {
-            f"model_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(self.model.variables)
-        }
-        arrays |= {
-            f"optimizer_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(self.model.optimizer.variables)
-        }
-        arrays |= {f"average_{i}": w for i, w in enumerate(self.average)}
-        arrays["history"] = np.array(json.dumps(self.history))
-        arrays["data"] = np.array(self.fitted.sha256())
-        new = self.run / "checkpoint.new.npz"
-        np.savez(new, **arrays)
-        os.replace(new, self.run / "checkpoint.npz")
-        write_history(self.history, self.run / "history.csv")
-
-    def restore(self) -> None:
-        """Go back to the last checkpoint, if there is one. Raises ValueError when it is another net's or other data's."""
-        path = self.run / "checkpoint.npz"
-        if not path.exists():
-            return
-        with np.load(path) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        if str(arrays["data"]) != self.fitted.sha256():
-            raise ValueError(f"{path} was trained on other data; give the same data or another run folder")
-        for prefix, variables in (("model", self.model.variables), ("optimizer", self.model.optimizer.variables)):
-            for i, variable in enumerate(variables):
-                value = arrays.get(f"{prefix}_{i}")
-                if value is None or value.shape != tuple(variable.shape):
-                    raise ValueError(f"{path} is a checkpoint of another network; remove it or give another run folder")
-                variable.assign(value)
-        self.average = [arrays[f"average_{i}"] for i in range(len(self.average))]
-        self.history = json.loads(str(arrays["history"]))
-        self.net.set_weights(self.average)
+    def data_sha256(self) -> str:
+        return self.fitted.sha256()
 
 
 def _trainee(net: keras.Model, augment: Augment, preprocessing: Preprocessing) -> keras.Model:
@@ -208,11 +136,3 @@ def predict(net: keras.Model, data: Tensors, preprocessing: Preprocessing, batch
         for i in range(0, len(data), batch)
     ]
     return {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
-
-
-def write_history(history: Sequence[Mapping[str, Any]], path: Path) -> None:
-    names = list(dict.fromkeys(name for row in history for name in row))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(history)

@@ -1,0 +1,88 @@
+"""What `mien train --task detect` does: photos with boxes in, a run folder with a detector out."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mien.cli.errors import tell
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from mien.training.detection.config import DetectConfig
+
+
+def train_detector(
+    data: Path,
+    run: Path,
+    resume: bool,
+    close_ups: Path | None,
+    given: dict[str, Any],
+    bars: Callable[..., AbstractContextManager[Any]],
+) -> None:
+    """`given`: options of the command line that are fields of DetectConfig; None where nobody gave them."""
+    from mien.datasets.photos import open_photos
+    from mien.training.detection.config import DetectConfig
+    from mien.training.detection.finish import finish, scored
+    from mien.training.detection.trainer import DetectorTrainer
+
+    config = DetectConfig.load(run / "config.json") if resume else replace(DetectConfig(), **_given(given))
+    photos = open_photos(data)
+    tell(photos.problems)
+    chosen = photos.only(config.choose) if config.choose else None
+    fitted = photos.without(set(config.hold_out) | set(config.choose))
+
+    def score(net: keras.Model) -> dict[str, float]:
+        return scored(net, chosen) if chosen else {}
+
+    trainer = DetectorTrainer(config, fitted, run, _chips(close_ups), score)
+    with bars(trainer) as (callbacks, report):
+        trainer.fit(callbacks, report)
+    card = finish(trainer, chosen, _command(config, data, run, close_ups))
+    for name, measured in card.metrics.items():
+        r = measured["bands"]["readable"]
+        typer.echo(
+            f"{name}: {r['faces']} faces of 20 pixels or more, AP {r['ap']:.4f}, recall {r['recall']:.4f} "
+            f"with {r['alarms_per_image']:.4f} false alarms an image at score {card.score}"
+        )
+    typer.echo(f"detector, card and report are in {run}; try: mien predict PHOTO --detector {run}")
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in options.items() if v not in (None, [])}
+
+
+def _chips(close_ups: Path | None) -> np.ndarray | None:
+    """Faces that fill their picture, of the split Training, as the close-ups of the scenes."""
+    if close_ups is None:
+        return None
+    from mien.card import Preprocessing
+    from mien.datasets import open_dataset
+    from mien.training.tensors import read
+
+    splits = read(open_dataset(close_ups), Preprocessing())
+    if "Training" not in splits:
+        raise ValueError(f"{close_ups}: no samples in the split Training")
+    return splits["Training"].chips[..., 0]
+
+
+def _command(config: DetectConfig, data: Path, run: Path, close_ups: Path | None) -> str:
+    """What to type to get this detector again, wherever the data lies."""
+    from mien.training.detection.config import DetectConfig
+
+    words = ["--task", "detect", "--data", data.name, "--run", run.name]
+    words += ["--close-ups", close_ups.name] if close_ups else []
+    for name in ("epochs", "batch_size", "scenes_an_epoch", "learning_rate", "seed"):
+        if getattr(config, name) != getattr(DetectConfig(), name):
+            words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
+    words += [word for source in config.hold_out for word in ("--hold-out", source)]
+    words += [word for source in config.choose for word in ("--choose", source)]
+    return "mien train " + shlex.join(words)

@@ -1,0 +1,220 @@
+"""Photos with the boxes and points of their faces, for detectors: a path in, Photos out.
+
+Three formats: a folder with annotations.json, WIDER FACE's text (Yang et al. 2016; with five points as in RetinaFace),
+and COCO's JSON (Lin et al. 2014; with five keypoints where there are some). What cannot be used is counted and named.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien.image import SUFFIXES
+
+POINTS = 5
+ORIENTATION = 0x0112
+"""EXIF's number for how the picture is turned; above 4 width and height change places."""
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """One picture and its faces."""
+
+    path: Path
+    source: str
+    """What it was collected with; photos are held out by source, never one by one."""
+    box: np.ndarray
+    """float32 (n, 4): left, top, right, bottom in pixels of the upright picture."""
+    landmarks: np.ndarray
+    """float32 (n, 5, 2) in the order of mien.faces.LANDMARKS; NaN where nobody marked them."""
+    ignore: np.ndarray
+    """bool (n,): doubtful; neither a face nor none."""
+    human: np.ndarray | None = None
+    """float32 (m, 4): boxes drawn by people, where `box` is a machine's; `kinds` names each."""
+    kinds: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.box)
+
+
+@dataclass
+class Photos:
+    """The photos of a set, and what was left out of it."""
+
+    photos: list[Photo] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """A line for each annotation or picture that was skipped."""
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __iter__(self) -> Iterator[Photo]:
+        return iter(self.photos)
+
+    @property
+    def sources(self) -> list[str]:
+        return sorted({photo.source for photo in self.photos})
+
+    def only(self, sources: Iterable[str]) -> Photos:
+        """The photos of these sources. Raises ValueError for one that is not there."""
+        wanted = set(sources)
+        if wanted - set(self.sources):
+            absent = ", ".join(sorted(wanted - set(self.sources)))
+            raise ValueError(f"no photos from the source {absent}; there are: {', '.join(self.sources)}")
+        return Photos([p for p in self.photos if p.source in wanted])
+
+    def without(self, sources: Iterable[str]) -> Photos:
+        held_out = set(self.only(sources).sources)
+        return Photos([p for p in self.photos if p.source not in held_out])
+
+
+def open_photos(path: str | Path) -> Photos:
+    """The photos at `path`: a folder with annotations.json, WIDER FACE's .txt, or COCO's .json.
+
+    Raises FileNotFoundError for a missing path, ValueError for a file of another kind or a set without any face."""
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no photos at {path}")
+    file = path / "annotations.json" if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(f"{path}: no annotations.json in this folder; a WIDER FACE .txt or a COCO .json works too")
+    read = _wider if file.suffix == ".txt" else _json
+    found = Photos()
+    for name, source, rows, more in read(file):
+        _take(found, name, source, rows, more)
+    if not any((~p.ignore).any() for p in found):
+        raise ValueError(
+            f"{path}: no usable face in {len(found)} photos; {len(found.problems)} problems" + _first(found.problems)
+        )
+    return found
+
+
+def _first(problems: list[str]) -> str:
+    return f", such as: {problems[0]}" if problems else ""
+
+
+def _json(file: Path) -> Iterator[tuple[Path, str, list[dict[str, Any]], dict[str, Any]]]:
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{file} is no JSON: {error}") from error
+    if isinstance(raw, dict) and isinstance(raw.get("images"), dict):
+        return _own(file, raw)
+    if isinstance(raw, dict) and isinstance(raw.get("images"), list) and isinstance(raw.get("annotations"), list):
+        return _coco(file, raw)
+    raise ValueError(f"{file}: neither COCO (lists `images` and `annotations`) nor our own (`images` by name)")
+
+
+def _own(file: Path, raw: Mapping[str, Any]) -> Iterator[tuple[Path, str, list[dict[str, Any]], dict[str, Any]]]:
+    folder = file.parent / "images" if (file.parent / "images").is_dir() else file.parent
+    for name, entry in raw["images"].items():
+        yield folder / name, str(entry.get("source", "")), entry.get("faces", []), entry
+
+
+def _coco(file: Path, raw: Mapping[str, Any]) -> Iterator[tuple[Path, str, list[dict[str, Any]], dict[str, Any]]]:
+    """Crowds are doubtful; keypoints are taken where there are five."""
+    faces: dict[Any, list[dict[str, Any]]] = {}
+    for annotation in raw["annotations"]:
+        points = np.array(annotation.get("keypoints", []), float).reshape(-1, 3)
+        marked = points[:, :2].reshape(-1).tolist() if len(points) == POINTS and (points[:, 2] > 0).all() else None
+        row = {"box": annotation.get("bbox"), "landmarks": marked, "ignore": bool(annotation.get("iscrowd"))}
+        faces.setdefault(annotation.get("image_id"), []).append(row)
+    folder = file.parent / "images" if (file.parent / "images").is_dir() else file.parent
+    for image in raw["images"]:
+        name = str(image.get("file_name", ""))
+        yield folder / name, str(Path(name).parent), faces.get(image.get("id"), []), {}
+
+
+def _wider(file: Path) -> Iterator[tuple[Path, str, list[dict[str, Any]], dict[str, Any]]]:
+    """A picture's name, a count, then a line a face: x y w h and, if there, ten more of which the tenth is `invalid`;
+    or, as RetinaFace has it, `# name` and a line a face with five points of x, y and a flag after the box."""
+    folder = file.parent / "images" if (file.parent / "images").is_dir() else file.parent
+    name = ""
+    rows: list[dict[str, Any]] = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if not words or (len(words) == 1 and words[0].isdigit()):
+            continue
+        if Path(words[-1]).suffix.lower() in SUFFIXES:
+            if name:
+                yield folder / name, str(Path(name).parent), rows, {}
+            name, rows = line.removeprefix("#").strip(), []
+        else:
+            rows.append(_wider_face(words))
+    if name:
+        yield folder / name, str(Path(name).parent), rows, {}
+
+
+def _wider_face(words: list[str]) -> dict[str, Any]:
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        return {"box": " ".join(words)}
+    points = np.array(numbers[4:19]).reshape(-1, 3) if len(numbers) >= 19 else np.zeros((0, 3))
+    marked = points[:, :2].reshape(-1).tolist() if len(points) and (points[:, :2] >= 0).all() else None
+    invalid = len(numbers) == 10 and numbers[7] == 1
+    return {"box": numbers[:4], "landmarks": marked, "ignore": invalid}
+
+
+def _take(found: Photos, path: Path, source: str, faces: list[dict[str, Any]], more: Mapping[str, Any]) -> None:
+    """Check one picture and its faces; what is wrong becomes a line of `problems`."""
+    size = _size(path)
+    if size is None:
+        found.problems.append(f"{path}: absent or no picture")
+        return
+    boxes, points, doubtful = [], [], []
+    for number, face in enumerate(faces):
+        wrong = _wrong(face.get("box"), size)
+        if wrong:
+            found.problems.append(f"{path}, face {number}: {wrong}")
+            continue
+        x, y, w, h = face["box"]
+        marks = face.get("landmarks")
+        boxes.append([x, y, x + w, y + h])
+        points.append(np.full(2 * POINTS, np.nan) if marks is None or len(marks) != 2 * POINTS else marks)
+        doubtful.append(bool(face.get("ignore")))
+    human = more.get("human_boxes")
+    drawn = None if human is None else np.array([[x, y, x + w, y + h] for _, x, y, w, h in human], np.float32).reshape(-1, 4)
+    found.photos.append(
+        Photo(
+            path,
+            source,
+            np.array(boxes, np.float32).reshape(-1, 4),
+            np.array(points, np.float32).reshape(-1, POINTS, 2),
+            np.array(doubtful, bool),
+            drawn,
+            tuple(str(row[0]) for row in human or ()),
+        )
+    )
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    """Width and height as the header says; None where it says nothing."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            turned = picture.getexif().get(ORIENTATION, 1) > 4
+            return picture.size[::-1] if turned else picture.size
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
+def _wrong(box: Any, size: tuple[int, int]) -> str:
+    """What is wrong with a box of x, y, width, height; empty: nothing."""
+    try:
+        x, y, w, h = (float(v) for v in box)
+    except (TypeError, ValueError):
+        return f"the box is {box!r}; x, y, width and height were wanted"
+    if not np.isfinite([x, y, w, h]).all():
+        return f"the box is {box!r}; numbers were wanted"
+    if w <= 0 or h <= 0:
+        return f"the box is {w:g} wide and {h:g} high"
+    if x + w / 2 < 0 or y + h / 2 < 0 or x + w / 2 > size[0] or y + h / 2 > size[1]:
+        return f"the box {x:g}, {y:g}, {w:g}, {h:g} lies outside the picture of {size[0]} x {size[1]}"
+    return ""

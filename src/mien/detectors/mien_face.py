@@ -1,0 +1,144 @@
+"""Our own detector: one small net that looks at a picture once (docs/detection.md). Image in, Faces out.
+
+The net gives, for each cell of maps at strides 8 to 64, a score, a box and five points, in units of the stride
+(mien.models.face_net). It takes uint8 RGB; the pictures' longer side decides how small a face it sees.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mien.boxes import clipped, suppress
+from mien.card import DetectorCard
+from mien.faces import Faces
+from mien.image import fit
+from mien.runtime import session
+from mien.weights import find_detector, find_graph
+
+MULTIPLE = 64
+"""Pixels; sides are filled up to it: the coarsest stride."""
+SCORE, CENTRE, SIZE, POINTS = 0, slice(1, 3), slice(3, 5), slice(5, 15)
+"""Columns of a cell's numbers."""
+
+
+@dataclass(eq=False)
+class MienFace:
+    """`longest_side=640` sees faces half as large, at four times the time; `tiles=2` looks at four overlapping quarters, too."""
+
+    longest_side: int | None = None
+    """Pixels; larger pictures are shrunk for detection. None, here and below: as the card says."""
+    score: float | None = None
+    overlap: float | None = None
+    """IoU from which on two boxes are one face."""
+    tiles: int = 1
+    """Along each side, for crowds."""
+    weights: str | os.PathLike[str] | None = None
+    """A run folder of `mien train --task detect`, or a card; None: the packaged net."""
+    net: Callable[[np.ndarray], Sequence[np.ndarray]] | None = None
+    """In place of weights: levels 0..255, float32 (n, 3, h, w) -> maps (n, h / stride, w / stride, 15), fine to coarse."""
+    name: ClassVar[str] = "mien"
+
+    @cached_property
+    def _net(self) -> Callable[[np.ndarray], Sequence[np.ndarray]]:
+        if self.net is not None:
+            return self.net
+        path = find_detector(self.weights)
+        graph = session(find_graph(self.card, path))
+        name = graph.get_inputs()[0].name
+        return lambda images: graph.run(None, {name: images})
+
+    @cached_property
+    def card(self) -> DetectorCard:
+        if self.net is not None:
+            return DetectorCard("mien", "", 320, 0.5)
+        return DetectorCard.load(find_detector(self.weights))
+
+    def __call__(self, image: np.ndarray) -> Faces:
+        return self.many([image])[0]
+
+    def many(self, images: Sequence[np.ndarray]) -> list[Faces]:
+        """The faces of each picture, the same as one by one; pictures of one size go through the net together."""
+        views = [list(self._views(image)) for image in images]
+        flat = [(*fit(part, self.longest_side or self.card.longest_side), corner) for view in views for part, corner in view]
+        found = iter(self._detect([small for small, _, _ in flat]))
+        placed = iter([_placed(next(found), shrunk, corner) for _, shrunk, corner in flat])
+        return [
+            self._kept(np.concatenate([next(placed) for _ in view]), image.shape)
+            for view, image in zip(views, images, strict=True)
+        ]
+
+    def _views(self, image: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:
+        """The whole picture and, with tiles, its parts, each with its left upper corner; neighbours share a fifth."""
+        yield image, (0, 0)
+        if self.tiles < 2:
+            return
+        height, width = image.shape[:2]
+        high, wide = (int(np.ceil(side / (self.tiles - 0.2 * (self.tiles - 1)))) for side in (height, width))
+        for y in np.linspace(0, height - high, self.tiles).astype(int):
+            for x in np.linspace(0, width - wide, self.tiles).astype(int):
+                yield image[y : y + high, x : x + wide], (int(x), int(y))
+
+    def _detect(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Rows (n, 15) of each picture in its own pixels: score, box, points."""
+        out: list[Any] = [None] * len(images)
+        shapes = [_multiple(image) for image in images]
+        for shape in set(shapes):
+            places = [i for i, found in enumerate(shapes) if found == shape]
+            maps = self._net(_planes([images[i] for i in places], *shape))
+            for row, i in enumerate(places):
+                out[i] = self._decoded([m[row] for m in maps], shape[0])
+        return out
+
+    def _decoded(self, maps: Sequence[np.ndarray], height: int) -> np.ndarray:
+        """One picture's maps (h, w, 15) -> the cells above the threshold (n, 15)."""
+        least = self.card.score if self.score is None else self.score
+        limit, rows = np.log(least / (1 - least)), []
+        for cells in maps:
+            stride = height // cells.shape[0]
+            y, x = np.nonzero(cells[..., SCORE] > limit)
+            if len(y):
+                rows.append(_decode(cells[y, x], np.stack([x, y], axis=1), stride))
+        return np.concatenate(rows) if rows else np.zeros((0, 15), np.float32)
+
+    def _kept(self, rows: np.ndarray, shape: tuple[int, ...]) -> Faces:
+        keep = suppress(rows[:, 1:5], rows[:, 0], self.overlap or self.card.overlap)
+        score, box, points = rows[keep, 0], rows[keep, 1:5], rows[keep, 5:]
+        box = clipped(box, shape[1], shape[0])
+        return Faces(box.astype(np.float32), score.astype(np.float32), points.reshape(-1, 5, 2).astype(np.float32))
+
+
+def _multiple(image: np.ndarray) -> tuple[int, int]:
+    """Height and width, up to the next multiple."""
+    height, width = image.shape[:2]
+    return height + -height % MULTIPLE, width + -width % MULTIPLE
+
+
+def _planes(images: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:
+    """uint8 (h, w, 3) each -> float32 (n, 3, height, width), black to the right and below."""
+    out = np.zeros((len(images), 3, height, width), np.float32)
+    for planes, image in zip(out, images, strict=True):
+        for channel in range(3):  # faster than turning the axes of the whole
+            planes[channel, : image.shape[0], : image.shape[1]] = image[..., channel]
+    return out
+
+
+def _decode(cells: np.ndarray, place: np.ndarray, stride: int) -> np.ndarray:
+    """Cells (n, 15) at column and row (n, 2) -> score, box and points in pixels (n, 15)."""
+    middle = (place + 0.5) * stride
+    centre = middle + cells[:, CENTRE] * stride
+    half = np.exp(np.clip(cells[:, SIZE], -4, 5)) * stride / 2
+    points = np.tile(middle, 5) + cells[:, POINTS] * stride
+    score = 1 / (1 + np.exp(-cells[:, :1]))
+    return np.concatenate([score, centre - half, centre + half, points], axis=1)
+
+
+def _placed(rows: np.ndarray, shrunk: float, corner: tuple[int, int]) -> np.ndarray:
+    """Rows of a shrunk part in the pixels of the whole picture."""
+    moved = rows[:, 1:] / shrunk + np.tile(corner, 7)
+    return np.concatenate([rows[:, :1], moved], axis=1)

@@ -1,0 +1,158 @@
+"""Score a detector: photos and what was found in them in, average precision, recall, false alarms and landmark error out.
+
+A found box is right when it overlaps an annotated one by an IoU of one half or more; each is found once, by the best
+score first. Doubtful faces, and those smaller than SMALLEST, count neither as found nor as missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mien.boxes import iou, overlap_of_smaller
+from mien.datasets.photos import Photo
+from mien.faces import Faces
+
+SMALLEST = 8.0
+"""Pixels, longer side, of the picture as it is stored."""
+BANDS = {"8-16": (8.0, 16.0), "16-32": (16.0, 32.0), "32-64": (32.0, 64.0), "over 64": (64.0, np.inf)}
+READABLE = (20.0, np.inf)
+"""Faces that an expression could be read from."""
+ALARMS = 0.1
+"""False alarms an image, at which recall is compared."""
+HALF = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is annotated in one picture: boxes (n, 4), points (n, 5, 2) and which are doubtful (n,)."""
+
+    box: np.ndarray
+    landmarks: np.ndarray
+    doubtful: np.ndarray
+
+    @property
+    def size(self) -> np.ndarray:
+        return np.maximum(*(self.box[:, 2:] - self.box[:, :2]).T) if len(self.box) else np.zeros(0)
+
+
+def annotated(photo: Photo) -> Truth:
+    return Truth(photo.box, photo.landmarks, photo.ignore)
+
+
+def drawn_by_people(photo: Photo, kinds: Iterable[str] = ()) -> Truth:
+    """Only the human boxes; those of other kinds are doubtful."""
+    box = np.zeros((0, 4), np.float32) if photo.human is None else photo.human
+    wanted = set(kinds) or set(photo.kinds)
+    other = np.array([kind not in wanted for kind in photo.kinds], bool).reshape(len(box))
+    return Truth(box, np.full((len(box), 5, 2), np.nan, np.float32), other)
+
+
+def measure_detector(
+    detector: Callable[[np.ndarray], Faces],
+    pictures: Iterable[tuple[np.ndarray, Truth]],
+    same: float = HALF,
+) -> dict[str, Any]:
+    """RGB pictures with their truth -> scores over all sizes and for each band of BANDS."""
+    rows = [_matched(detector(image), truth, same) for image, truth in pictures]
+    bands = {"all": (SMALLEST, np.inf), "readable": READABLE, **BANDS}
+    out: dict[str, Any] = {name: _scored(rows, *band) for name, band in bands.items()}
+    errors = np.concatenate([row.error for row in rows]) if rows else np.zeros(0)
+    errors = errors[~np.isnan(errors)]
+    return {"images": len(rows), "landmark_error": float(errors.mean()) if len(errors) else None, "bands": out}
+
+
+def threshold_for(detector: Callable[[np.ndarray], Faces], pictures: Iterable[tuple[np.ndarray, Truth]], alarms: float) -> float:
+    """The lowest score, in steps of a hundredth, from which on at most so many false alarms an image are left.
+
+    `detector` must give all boxes it has, with their scores."""
+    rows = [_matched(detector(image), truth, HALF) for image, truth in pictures]
+    wrong = np.concatenate([row.score[(row.met == -1) & (row.size >= SMALLEST)] for row in rows])
+    steps = np.arange(0.05, 0.96, 0.01)
+    enough = [step for step in steps if (wrong >= step).sum() <= alarms * len(rows)]
+    return round(float(enough[0] if enough else steps[-1]), 2)
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """One picture: found boxes with what each met, and the annotated ones."""
+
+    score: np.ndarray
+    size: np.ndarray
+    met: np.ndarray
+    """(n,): index of the annotated box, -1 none, -2 a doubtful one."""
+    error: np.ndarray
+    truth: Truth
+
+
+def _matched(found: Faces, truth: Truth, same: float) -> _Row:
+    order = np.argsort(-found.score, kind="stable")
+    box, pairs = found.box[order], iou(found.box[order], truth.box)
+    met, free = np.full(len(order), -1), np.ones(len(truth.box), bool)
+    for i in range(len(order)):
+        possible = np.where(free & ~truth.doubtful, pairs[i], 0)
+        if possible.max(initial=0) >= same:
+            met[i] = possible.argmax()
+            free[met[i]] = False
+        elif truth.doubtful.any() and _meets_doubtful(box[i : i + 1], truth, same):
+            met[i] = -2
+    size = np.maximum(*(box[:, 2:] - box[:, :2]).T) if len(box) else np.zeros(0)
+    return _Row(found.score[order], size, met, _landmark_error(found[order], met, truth), truth)
+
+
+def _meets_doubtful(box: np.ndarray, truth: Truth, same: float) -> bool:
+    return bool(overlap_of_smaller(box, truth.box[truth.doubtful]).max() >= same)
+
+
+def _landmark_error(found: Faces, met: np.ndarray, truth: Truth) -> np.ndarray:
+    """(n,): mean distance of the five points over the distance of the eyes; NaN where there is nothing to compare."""
+    out = np.full(len(found), np.nan)
+    if found.landmarks is None:
+        return out
+    hit = np.nonzero(met >= 0)[0]
+    wanted = truth.landmarks[met[hit]]
+    eyes = np.linalg.norm(wanted[:, 0] - wanted[:, 1], axis=1)
+    far = np.linalg.norm(found.landmarks[hit] - wanted, axis=2).mean(axis=1)
+    out[hit] = far / np.maximum(eyes, 1e-6)
+    out[hit[~(eyes > 0)]] = np.nan
+    return out
+
+
+def _scored(rows: Sequence[_Row], least: float, most: float) -> dict[str, float | int | None]:
+    """Scores of the faces of one band; found boxes of other sizes that met nothing are left to other bands."""
+    scores, right, faces = [], [], 0
+    for row in rows:
+        within = (row.truth.size >= least) & (row.truth.size < most) & ~row.truth.doubtful
+        faces += int(within.sum())
+        hit = row.met >= 0
+        hit_within = np.zeros(len(hit), bool)
+        hit_within[hit] = within[row.met[hit]]
+        alarm = (row.met == -1) & (row.size >= least) & (row.size < most)
+        counted = hit_within | alarm
+        scores.append(row.score[counted])
+        right.append(hit_within[counted])
+    if not faces:
+        return {"faces": 0, "ap": None, "recall": None, "recall_at_alarms": None, "alarms_per_image": None}
+    score, correct = np.concatenate(scores), np.concatenate(right)
+    order = np.argsort(-score, kind="stable")
+    correct = correct[order]
+    hits, alarms = np.cumsum(correct), np.cumsum(~correct)
+    allowed = hits[alarms <= ALARMS * len(rows)]
+    return {
+        "faces": faces,
+        "ap": _average_precision(hits / faces, hits / np.maximum(hits + alarms, 1)),
+        "recall": float(correct.sum() / faces),
+        "recall_at_alarms": float(allowed[-1] / faces) if len(allowed) else 0.0,
+        "alarms_per_image": float((~correct).sum() / len(rows)),
+    }
+
+
+def _average_precision(recall: np.ndarray, precision: np.ndarray) -> float:
+    """Area under the curve, precision made to fall (Everingham et al. 2010)."""
+    if not len(recall):
+        return 0.0
+    falling = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.sum(np.diff(recall, prepend=0.0) * falling))

@@ -1,0 +1,1 @@
+"""Train a face detector: photos with boxes in, a run folder with a net that detects out."""

@@ -1,0 +1,204 @@
+"""Make training scenes: photos with faces in, squares with faces of all sizes, turned, darkened and blurred, out.
+
+A scene depends on seed, epoch and its number alone, so that a resumed run sees what the first would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mien.datasets.photos import POINTS, Photo
+from mien.image import load
+
+MIRRORED = (1, 0, 2, 4, 3)
+"""Order of the points in the mirror."""
+ROW = 4 + 2 * POINTS
+KEPT = 4000
+"""Pictures that stay decoded in memory."""
+
+
+@dataclass(frozen=True)
+class SceneConfig:
+    """How scenes are drawn; sizes are shares of the scene's side, chances are shares of the scenes."""
+
+    smallest: float = 8.0
+    """Pixels, longer side of the face a scene is drawn around; faces that become smaller count as doubtful."""
+    largest: float = 0.95
+    enlarge: float = 4.0
+    """A photo is enlarged at most so many times."""
+    roll: float = 30.0
+    """Degrees, either way, in half of the scenes."""
+    negatives: float = 0.2
+    """Scenes without a face."""
+    hard: float = 0.15
+    """Scenes around something that was taken for a face, where such things are known."""
+    mosaic: float = 0.3
+    """Four scenes in one."""
+    pasted: float = 0.1
+    """Scenes with a large close-up, where there are chips to paste."""
+    gray: float = 0.15
+    dark: float = 0.15
+    blur: float = 0.15
+    jpeg: float = 0.2
+    noise: float = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """RGB uint8 (side, side, 3), boxes and points (n, 14) in its pixels, and which of them are doubtful (n,)."""
+
+    image: np.ndarray
+    rows: np.ndarray
+    doubtful: np.ndarray
+
+
+@lru_cache(maxsize=KEPT)
+def _picture(path: Path) -> np.ndarray:
+    return load(path)
+
+
+@dataclass(eq=False)
+class Scenes:
+    """`scenes(generator, side)` -> a Scene. `chips`: close-ups (n, h, w) that fill their frame, to be pasted large."""
+
+    photos: Sequence[Photo]
+    config: SceneConfig = SceneConfig()
+    chips: np.ndarray | None = None
+    alarms: Sequence[tuple[int, Sequence[float]]] = ()
+    """Number of a photo and a box in it that was taken for a face."""
+
+    def __post_init__(self) -> None:
+        self.with_faces = [p for p in self.photos if (~p.ignore).any()]
+        self.without = [p for p in self.photos if not len(p)]
+
+    def __call__(self, draw: np.random.Generator, side: int) -> Scene:
+        scene = self._mosaic(draw, side) if draw.random() < self.config.mosaic else self._plain(draw, side)
+        return Scene(self._light(draw, scene.image), scene.rows, scene.doubtful)
+
+    def _mosaic(self, draw: np.random.Generator, side: int) -> Scene:
+        half = side // 2
+        parts = [self._plain(draw, half) for _ in range(4)]
+        image = np.concatenate([np.concatenate([parts[i].image for i in row], axis=1) for row in ((0, 1), (2, 3))])
+        shifts = [np.tile([half * (i % 2), half * (i // 2)], ROW // 2) for i in range(4)]
+        rows = np.concatenate([part.rows + shift for part, shift in zip(parts, shifts, strict=True)])
+        return Scene(image, rows.astype(np.float32), np.concatenate([part.doubtful for part in parts]))
+
+    def _plain(self, draw: np.random.Generator, side: int) -> Scene:
+        around = None
+        if self.alarms and draw.random() < self.config.hard:
+            number, around = self.alarms[int(draw.integers(len(self.alarms)))]
+            photo = self.photos[number]
+        elif self.without and (draw.random() < self.config.negatives or not self.with_faces):
+            photo = self.without[draw.integers(len(self.without))]
+        else:
+            photo = self.with_faces[draw.integers(len(self.with_faces))]
+        scene = self._cut(draw, photo, side, around)
+        if self.chips is not None and len(self.chips) and draw.random() < self.config.pasted:
+            scene = _pasted(draw, scene, self.chips[draw.integers(len(self.chips))], self.config)
+        return scene
+
+    def _cut(self, draw: np.random.Generator, photo: Photo, side: int, around: Sequence[float] | None) -> Scene:
+        """A square of the photo, scaled so that `around`, or one of its faces, gets the size that was drawn."""
+        c, image = self.config, _picture(photo.path)
+        height, width = image.shape[:2]
+        sure = np.nonzero(~photo.ignore)[0]
+        if around is not None or len(sure):
+            face = photo.box[draw.choice(sure)] if around is None else np.array(around)
+            own = max(*(face[2:] - face[:2]), 1.0)
+            wanted = np.exp(draw.uniform(np.log(c.smallest), np.log(c.largest * side)))
+            least = draw.uniform(0.4, 1.0) * side / max(height, width)  # an empty scene teaches nothing
+            factor = min(max(wanted / own, least), c.enlarge)
+            middle, room = (face[:2] + face[2:]) / 2, own * factor * 0.45
+            target = draw.uniform(room, side - room, 2) if 2 * room < side else np.full(2, side / 2)
+        else:
+            factor = np.exp(draw.uniform(np.log(0.6), np.log(2.5))) * side / max(height, width)
+            middle, target = draw.uniform(0.2, 0.8, 2) * (width, height), np.full(2, side / 2)
+        angle = np.deg2rad(draw.uniform(-c.roll, c.roll)) if draw.random() < 0.5 else 0.0
+        mirror = draw.random() < 0.5
+        turn = factor * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        turn = turn @ np.diag([-1.0 if mirror else 1.0, 1.0])
+        matrix = np.column_stack([turn, target - turn @ middle])
+        fill = tuple(int(v) for v in draw.integers(0, 256, 3))
+        rows, doubtful = _moved(photo, matrix, factor, angle, mirror, side, c.smallest * 0.75)
+        return Scene(_warped(image, matrix, factor, side, fill), rows, doubtful)
+
+    def _light(self, draw: np.random.Generator, image: np.ndarray) -> np.ndarray:
+        """Contrast, brightness, colours, darkness, blur, noise and the traces of JPEG."""
+        c = self.config
+        if draw.random() < c.gray:
+            image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        levels = np.arange(256, dtype=np.float32)[:, None] / 255
+        gamma = np.exp(draw.uniform(-0.4, 0.4))
+        gain = np.exp(draw.uniform(-0.25, 0.25, 3) * 0.5 + draw.uniform(-0.25, 0.25))
+        if draw.random() < c.dark:
+            gain = gain * draw.uniform(0.2, 0.6)
+        table = np.clip(levels**gamma * gain + draw.uniform(-0.1, 0.1), 0, 1) * 255
+        image = cv2.LUT(image, table.astype(np.uint8).reshape(1, 256, 3))
+        if draw.random() < c.blur:
+            image = cv2.GaussianBlur(image, (0, 0), draw.uniform(0.5, 2.2))
+        if draw.random() < c.noise:
+            grain = np.empty(image.shape, np.int16)
+            cv2.setRNGSeed(int(draw.integers(2**31)))
+            cv2.randn(grain, 0, draw.uniform(3, 14))
+            image = cv2.add(image, grain, dtype=cv2.CV_8U)
+        if draw.random() < c.jpeg:
+            quality = [cv2.IMWRITE_JPEG_QUALITY, int(draw.integers(15, 80))]
+            image = np.asarray(cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR))
+        return image
+
+
+def _warped(image: np.ndarray, matrix: np.ndarray, factor: float, side: int, fill: tuple[int, ...]) -> np.ndarray:
+    """The photo through the matrix; halved first as often as needed to skip no pixels."""
+    while factor < 0.5 and min(image.shape[:2]) > 2:
+        image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        matrix, factor = matrix @ np.diag([2.0, 2.0, 1.0]), factor * 2
+    return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderValue=fill)
+
+
+def _moved(
+    photo: Photo, matrix: np.ndarray, factor: float, angle: float, mirror: bool, side: int, smallest: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The photo's faces in the scene's pixels (n, 14) and which are doubtful: too small, or mostly outside."""
+    middle = (photo.box[:, :2] + photo.box[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
+    half = factor * (photo.box[:, 2:] - photo.box[:, :2]) / 2
+    cos, sin = np.cos(angle) ** 2, np.sin(angle) ** 2
+    half = np.sqrt(np.stack([half[:, 0] ** 2 * cos + half[:, 1] ** 2 * sin, half[:, 0] ** 2 * sin + half[:, 1] ** 2 * cos], 1))
+    points = photo.landmarks @ matrix[:, :2].T + matrix[:, 2]  # a face is an ellipse; its hull turns with it
+    points = points[:, MIRRORED] if mirror else points
+    rows = np.concatenate([middle - half, middle + half, points.reshape(-1, 2 * POINTS)], axis=1)
+    seen = np.prod(np.maximum(np.minimum(rows[:, 2:4], side) - np.maximum(rows[:, :2], 0), 0), axis=1)
+    share = seen / np.maximum(np.prod(2 * half, axis=1), 1e-6)
+    doubtful = photo.ignore | (2 * half.max(1, initial=0) < smallest) | (share < 0.45)
+    there = np.asarray(share > 0.05)
+    return rows[there].astype(np.float32), doubtful[there]
+
+
+def _pasted(draw: np.random.Generator, scene: Scene, chip: np.ndarray, c: SceneConfig) -> Scene:
+    """The scene with a close-up over it; what it hides is forgotten."""
+    side = len(scene.image)
+    size = int(draw.uniform(0.3, c.largest) * side)
+    left, top = (int(v) for v in draw.uniform(0, side - size, 2))
+    large = cv2.resize(chip, (size, size), interpolation=cv2.INTER_CUBIC)
+    if draw.random() < 0.5:
+        large = np.ascontiguousarray(large[:, ::-1])
+    image = scene.image.copy()
+    image[top : top + size, left : left + size] = large[..., None] if large.ndim == 2 else large
+    middle = (scene.rows[:, :2] + scene.rows[:, 2:4]) / 2
+    low, high = np.array([left, top]), np.array([left + size, top + size])
+    hidden = np.logical_and(middle > low, middle < high).all(axis=1)
+    touched = np.logical_and(scene.rows[:, 2:4] > low, scene.rows[:, :2] < high).all(axis=1)
+    row = np.full((1, ROW), np.nan, np.float32)
+    row[0, :4] = np.array([left, top, left, top]) + size * np.array(CLOSE_UP)
+    kept = np.nonzero(~hidden)[0]
+    doubtful = np.append((scene.doubtful | touched)[kept], False)
+    return Scene(image, np.concatenate([scene.rows[kept], row]), doubtful)
+
+
+CLOSE_UP = (0.09, 0.0, 0.91, 1.0)
+"""The face's box in a close-up cut as FER2013's, as shares of its side."""

@@ -1,0 +1,148 @@
+"""What every training run does, whatever it learns: epochs, the average of the weights, checkpoints, going on after a stop.
+
+A subclass makes the nets and says what an epoch is. Kill it at any moment and call it again with the same folder: it
+goes on after the last whole epoch, with the same order of samples and the same augmentation, to the same result.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import keras
+import numpy as np
+
+AVERAGE_EVERY = 8
+"""Steps between two updates of the moving average of the weights: as good as every step, and free."""
+
+
+class Config(Protocol):
+    """What a run needs to know of its config."""
+
+    @property
+    def epochs(self) -> int: ...
+
+    @property
+    def ema(self) -> float: ...
+
+    def save(self, path: Path) -> None: ...
+
+
+C = TypeVar("C", bound=Config)
+
+
+class Run(Generic[C]):
+    """`fit()` starts the run in its folder or goes on with it; afterwards `net` holds the averaged weights.
+
+    `raw` is the net that is trained, `model` is what Keras trains (raw with what comes before and after it)."""
+
+    config: C
+    run: Path
+    net: keras.Model
+    raw: keras.Model
+    model: keras.Model
+    steps: int
+    """Batches an epoch."""
+    average: list[np.ndarray]
+    history: list[dict[str, Any]]
+
+    def epoch(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Any]:
+        """Train one epoch and return its row of the history."""
+        raise NotImplementedError
+
+    def data_sha256(self) -> str:
+        """Over what is fitted on: a checkpoint is only gone on with when it is the same."""
+        raise NotImplementedError
+
+    def fit(
+        self,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        report: Callable[[dict[str, Any]], None] = lambda row: None,
+    ) -> None:
+        """Train to the last epoch; `report` gets each epoch's row of the history."""
+        self.run.mkdir(parents=True, exist_ok=True)
+        self.config.save(self.run / "config.json")
+        self.restore()
+        averaging = keras.callbacks.LambdaCallback(on_train_batch_end=self._average)
+        for number in range(len(self.history), self.config.epochs):
+            row = self.epoch(number, [averaging, *callbacks])
+            self.history.append(row)
+            self.checkpoint()
+            report(row)
+        self.net.set_weights(self.average)
+
+    def _average(self, batch: int, logs: Any = None) -> None:
+        if batch % AVERAGE_EVERY or not self.config.ema:
+            return
+        step = len(self.history) * self.steps + batch
+        momentum = min(self.config.ema**AVERAGE_EVERY, (1 + step) / (10 + step))  # early weights are soon forgotten
+        for mean, now in zip(self.average, self.raw.get_weights(), strict=True):
+            mean *= momentum
+            mean += (1 - momentum) * now
+
+    def averaged(self) -> keras.Model:
+        """The net with the weights that would be kept if the run ended now."""
+        if not self.config.ema:
+            self.average = [np.array(w) for w in self.raw.get_weights()]
+        self.net.set_weights(self.average)
+        return self.net
+
+    def checkpoint(self) -> None:
+        """Weights, their average, the optimizer's state and the history, whole or not at all."""
+        self.averaged()
+        arrays: dict[str, Any] = {f"{name}_{i}": _array(v) for name, group in self._state() for i, v in enumerate(group)}
+        arrays |= {f"average_{i}": w for i, w in enumerate(self.average)}
+        arrays["history"] = np.array(json.dumps(self.history))
+        arrays["data"] = np.array(self.data_sha256())
+        new = self.run / "checkpoint.new.npz"
+        np.savez(new, **arrays)
+        os.replace(new, self.run / "checkpoint.npz")
+        write_history(self.history, self.run / "history.csv")
+
+    def restore(self) -> None:
+        """Go back to the last checkpoint, if there is one. Raises ValueError when it is another net's or other data's."""
+        path = self.run / "checkpoint.npz"
+        if not path.exists():
+            return
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        if str(arrays["data"]) != self.data_sha256():
+            raise ValueError(f"{path} was trained on other data; give the same data or another run folder")
+        for prefix, variables in self._state():
+            for i, variable in enumerate(variables):
+                value = arrays.get(f"{prefix}_{i}")
+                if value is None or value.shape != tuple(variable.shape):
+                    raise ValueError(f"{path} is a checkpoint of another network; remove it or give another run folder")
+                variable.assign(value)
+        self.average = [arrays[f"average_{i}"] for i in range(len(self.average))]
+        self.history = json.loads(str(arrays["history"]))
+        self.net.set_weights(self.average)
+
+    def _state(self) -> tuple[tuple[str, Sequence[Any]], ...]:
+        return ("model", self.model.variables), ("optimizer", self.model.optimizer.variables)
+
+
+def cosine(learning_rate: float, warmup: float, epochs: int, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Up to the learning rate over `warmup` epochs of so many steps, then along a cosine to zero."""
+    return keras.optimizers.schedules.CosineDecay(
+        0.0,
+        max(int((epochs - warmup) * steps), 1),
+        warmup_target=learning_rate,
+        warmup_steps=max(int(warmup * steps), 1),
+    )
+
+
+def _array(variable: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(variable))
+
+
+def write_history(history: Sequence[Mapping[str, Any]], path: Path) -> None:
+    names = list(dict.fromkeys(name for row in history for name in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(history)

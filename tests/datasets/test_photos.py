@@ -1,0 +1,99 @@
+"""Photos with boxes: three formats, and what is wrong with them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from helpers import encoded, faceless
+from mien.datasets.photos import open_photos
+
+POINTS = [12, 14, 20, 14, 16, 18, 13, 22, 19, 22]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in ("a.png", "b.png", "empty.png"):
+        (tmp_path / "images" / name).write_bytes(encoded(faceless(60, 80)))
+    return tmp_path
+
+
+def own(folder, images):
+    (folder / "annotations.json").write_text(json.dumps({"images": images}))
+    return open_photos(folder)
+
+
+def test_a_folder_gives_boxes_points_sources_and_what_is_doubtful(folder):
+    faces = [{"box": [10, 10, 12, 16], "landmarks": POINTS}, {"box": [40, 10, 5, 6], "ignore": True}]
+    photos = own(folder, {"a.png": {"source": "x", "faces": faces}, "empty.png": {"source": "y", "faces": []}})
+    first, second = photos
+    assert first.box.tolist() == [[10, 10, 22, 26], [40, 10, 45, 16]]
+    assert first.landmarks[0].reshape(-1).tolist() == POINTS
+    assert np.isnan(first.landmarks[1]).all()
+    assert first.ignore.tolist() == [False, True]
+    assert (len(second), photos.sources) == (0, ["x", "y"])
+
+
+def test_wider_face_is_read_with_and_without_points(folder):
+    (folder / "w.txt").write_text(
+        "a.png\n2\n10 10 12 16 0 0 0 0 0 0\n1 2 8 8 0 0 0 1 0 0\nempty.png\n0\n0 0 0 0 0 0 0 0 0 0\n"
+        "# b.png\n10 10 12 16 12 14 0 20 14 0 16 18 0 13 22 0 19 22 0 0.9\n"
+    )
+    photos = open_photos(folder / "w.txt")
+    a, empty, b = photos
+    assert (a.ignore.tolist(), len(empty), len(b)) == ([False, True], 0, 1)
+    assert b.landmarks.reshape(-1).tolist() == POINTS
+    assert len(photos.problems) == 1  # the empty box that stands for none
+
+
+def test_coco_is_read_with_crowds_as_doubtful(folder):
+    keypoints = [v for x, y in zip(POINTS[::2], POINTS[1::2], strict=True) for v in (x, y, 2)]
+    coco = {
+        "images": [{"id": 7, "file_name": "a.png"}, {"id": 8, "file_name": "b.png"}],
+        "annotations": [
+            {"image_id": 7, "bbox": [10, 10, 12, 16], "keypoints": keypoints},
+            {"image_id": 7, "bbox": [40, 10, 20, 16], "iscrowd": 1},
+        ],
+    }
+    (folder / "c.json").write_text(json.dumps(coco))
+    a, b = open_photos(folder / "c.json")
+    assert a.landmarks[0].reshape(-1).tolist() == POINTS
+    assert (a.ignore.tolist(), len(b)) == ([False, True], 0)
+
+
+@pytest.mark.parametrize(
+    "box", [[100, 10, 20, 20], [10, 10, 0, 5], [10, 10, 5, -5], [1, 2, 3], None, "x", [1, 2, float("nan"), 3]]
+)
+def test_a_wrong_box_is_named_and_skipped(folder, box):
+    photos = own(folder, {"a.png": {"faces": [{"box": box}, {"box": [10, 10, 12, 16]}]}})
+    assert [len(p) for p in photos] == [1]
+    assert len(photos.problems) == 1
+    assert "a.png, face 0" in photos.problems[0]
+
+
+def test_an_absent_or_broken_picture_is_named_and_skipped(folder):
+    (folder / "images" / "broken.png").write_bytes(b"no picture")
+    face = {"faces": [{"box": [10, 10, 12, 16]}]}
+    photos = own(folder, {"a.png": face, "absent.png": face, "broken.png": face})
+    assert [p.path.name for p in photos] == ["a.png"]
+    assert ["absent.png" in photos.problems[0], "broken.png" in photos.problems[1]] == [True, True]
+
+
+def test_a_set_without_faces_is_refused_before_training(folder):
+    with pytest.raises(ValueError, match="no usable face in 1 photos"):
+        own(folder, {"empty.png": {"faces": []}})
+
+
+def test_an_unknown_source_is_an_error_that_names_those_there(folder):
+    photos = own(folder, {"a.png": {"source": "x", "faces": [{"box": [10, 10, 12, 16]}]}})
+    with pytest.raises(ValueError, match="there are: x"):
+        photos.only(["z"])
+    assert len(photos.without(["x"])) == 0
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"images": 3}'])
+def test_other_json_is_an_error_that_names_the_file(folder, text):
+    (folder / "annotations.json").write_text(text)
+    with pytest.raises(ValueError, match=r"annotations\.json"):
+        open_photos(folder)
