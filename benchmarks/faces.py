@@ -16,8 +16,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mien.boxes import iou
-from mien.datasets.photos import Photo, Photos, open_photos
+from mien.boxes import iou, mapped
+from mien.datasets.photos import Photos, open_photos
 from mien.detectors import load_detector
 from mien.evaluation.detection import HALF, READABLE, Truth, annotated, drawn_by_people, measure_detector
 from mien.image import load
@@ -63,9 +63,7 @@ def compared(name: str, people: Photos, machine: Photos) -> Iterator[dict]:
     yield {"detector": name, "on": "the machine's boxes", "seconds": time.perf_counter() - start} | measured
 
 
-def pictures(
-    photos: Photos, change: Callable[[np.ndarray], np.ndarray] = lambda image: image
-) -> Iterator[tuple[np.ndarray, Truth]]:
+def pictures(photos: Photos, change: Change = lambda image: image) -> Iterator[tuple[np.ndarray, Truth]]:
     return ((change(load(p.path)), annotated(p)) for p in photos)
 
 
@@ -80,14 +78,10 @@ def rolled(photos: Photos) -> Iterator[tuple[np.ndarray, Truth]]:
         height, width = image.shape[:2]
         matrix = cv2.getRotationMatrix2D((width / 2, height / 2), ROLL, 1.0)
         turned = cv2.warpAffine(image, matrix, (width, height))
-        yield turned, annotated(replace(photo, box=turned_boxes(photo, matrix), landmarks=photo.landmarks * np.nan))
-
-
-def turned_boxes(photo: Photo, matrix: np.ndarray) -> np.ndarray:
-    middle = (photo.box[:, :2] + photo.box[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
-    half = ((photo.box[:, 2:] - photo.box[:, :2]) / 2) ** 2
-    half = np.sqrt(half @ (matrix[:, :2].T ** 2))
-    return np.concatenate([middle - half, middle + half], axis=1).astype(np.float32)
+        yield (
+            turned,
+            annotated(replace(photo, box=mapped(photo.box, matrix).astype(np.float32), landmarks=photo.landmarks * np.nan)),
+        )
 
 
 def by_brightness(detector: Callable, photos: Photos) -> list[dict]:

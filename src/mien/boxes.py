@@ -44,9 +44,21 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float, overlap=io
     return order[np.array(kept, int)]
 
 
+def longer_side(boxes: np.ndarray) -> np.ndarray:
+    """(n, 4) -> (n,)."""
+    return np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+
+
+def mapped(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Boxes (n, 4) of faces through an affine map (2, 3): a face is an ellipse, and the hull of it turns with it."""
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
+    half = np.sqrt(((boxes[:, 2:] - boxes[:, :2]) / 2) ** 2 @ (matrix[:, :2].T ** 2))
+    return np.concatenate([centre - half, centre + half], axis=1)
+
+
 def squared(boxes: np.ndarray) -> np.ndarray:
     """Squares of the longer side, about the same centres (n, 4)."""
-    side = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])[:, None]
+    side = longer_side(boxes)[:, None]
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     return np.concatenate([centre - side / 2, centre + side / 2], axis=1)
 

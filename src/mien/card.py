@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mien.errors import insist
 from mien.labels import LabelSet
 
 FLAT = 1.0
@@ -130,16 +131,15 @@ class ModelCard:
     created: str = ""
 
     def __post_init__(self) -> None:
-        for name, holds, wanted in (
+        insist(
+            self,
             ("temperature", _number(self.temperature) and self.temperature > 0, "a number above 0"),
             ("bend", _number(self.bend) and self.bend >= 0, "a number from 0 on"),
             ("weights", isinstance(self.weights, str), "a file name"),
             ("unsure_confidence", _number(self.unsure_confidence), "a number"),
             ("unsure_quality", _number(self.unsure_quality), "a number"),
             ("bias", len(self.bias) in (0, len(self.labels)), f"none or {len(self.labels)} numbers, one a label"),
-        ):
-            if not holds:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; wanted {wanted}")
+        )
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Logits (n, k) -> float32 probabilities (n, k): bias, bend, temperature, softmax."""
@@ -198,14 +198,13 @@ class DetectorCard:
     created: str = ""
 
     def __post_init__(self) -> None:
-        for name, holds, wanted in (
+        insist(
+            self,
             ("weights", isinstance(self.weights, str), "a file name"),
             ("longest_side", _number(self.longest_side) and self.longest_side > 0, "pixels"),
             ("score", _number(self.score) and 0 < self.score < 1, "a number between 0 and 1"),
             ("overlap", _number(self.overlap) and 0 < self.overlap <= 1, "a number above 0, up to 1"),
-        ):
-            if not holds:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; wanted {wanted}")
+        )
 
     def save(self, path: str | Path) -> None:
         Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")

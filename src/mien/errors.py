@@ -33,6 +33,13 @@ def needs(extra: str, what: str) -> MissingExtra:
     return MissingExtra(f"{what} needs an extra package; install it with: pip install 'mien[{extra}]'")
 
 
+def insist(record: object, *rules: tuple[str, bool, str]) -> None:
+    """Rules of field, whether it holds, and what was wanted. Raises ValueError for the first that does not hold."""
+    for name, holds, wanted in rules:
+        if not holds:
+            raise ValueError(f"{name} is {getattr(record, name)!r}; wanted {wanted}")
+
+
 def printable(text: str) -> str:
     """For a terminal: control characters, which could command it, as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in plain(text))

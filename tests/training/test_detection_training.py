@@ -85,7 +85,7 @@ def test_a_mirrored_face_keeps_its_right_eye_on_the_left():
     points = np.array([[10, 10], [30, 10], [20, 20], [12, 30], [28, 30]], np.float32)
     photo = Photo("p", "x", np.array([[0, 0, 40, 40]], np.float32), points[None], np.array([False]))
     mirror = np.array([[-1.0, 0, 40], [0, 1, 0]])
-    rows, _ = _moved(photo, mirror, 1.0, 0.0, True, 64, 8.0)
+    rows, _ = _moved(photo, mirror, True, 64, 8.0)
     assert rows[0, 4:].reshape(5, 2).tolist() == points.tolist()  # a symmetric face looks the same
 
 

@@ -16,6 +16,8 @@ import numpy as np
 
 from mien.image import SUFFIXES
 
+Entry = tuple[Path, str, list[dict[str, Any]], dict[str, Any]]
+"""Picture, source, faces with `box`, `landmarks` and `ignore` as they were written, and what else was."""
 POINTS = 5
 ORIENTATION = 0x0112
 """EXIF's number for how the picture is turned; above 4 width and height change places."""
@@ -98,7 +100,7 @@ def _first(problems: list[str]) -> str:
     return f", such as: {problems[0]}" if problems else ""
 
 
-def _json(file: Path) -> Iterator[tuple[Path, str, list[dict[str, Any]], dict[str, Any]]]:
+def _json(file: Path) -> Iterator[Entry]:
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -110,13 +112,19 @@ def _json(file: Path) -> Iterator[tuple[Path, str, list[dict[str, Any]], dict[st
     raise ValueError(f"{file}: neither COCO (lists `images` and `annotations`) nor our own (`images` by name)")
 
 
-def _own(file: Path, raw: Mapping[str, Any]) -> Iterator[tuple[Path, str, list[dict[str, Any]], dict[str, Any]]]:
-    folder = file.parent / "images" if (file.parent / "images").is_dir() else file.parent
+def _folder(file: Path) -> Path:
+    """Where the pictures lie: in `images` beside the annotations, or with them."""
+    inside = file.parent / "images"
+    return inside if inside.is_dir() else file.parent
+
+
+def _own(file: Path, raw: Mapping[str, Any]) -> Iterator[Entry]:
+    folder = _folder(file)
     for name, entry in raw["images"].items():
         yield folder / name, str(entry.get("source", "")), entry.get("faces", []), entry
 
 
-def _coco(file: Path, raw: Mapping[str, Any]) -> Iterator[tuple[Path, str, list[dict[str, Any]], dict[str, Any]]]:
+def _coco(file: Path, raw: Mapping[str, Any]) -> Iterator[Entry]:
     """Crowds are doubtful; keypoints are taken where there are five."""
     faces: dict[Any, list[dict[str, Any]]] = {}
     for annotation in raw["annotations"]:
@@ -124,16 +132,16 @@ def _coco(file: Path, raw: Mapping[str, Any]) -> Iterator[tuple[Path, str, list[
         marked = points[:, :2].reshape(-1).tolist() if len(points) == POINTS and (points[:, 2] > 0).all() else None
         row = {"box": annotation.get("bbox"), "landmarks": marked, "ignore": bool(annotation.get("iscrowd"))}
         faces.setdefault(annotation.get("image_id"), []).append(row)
-    folder = file.parent / "images" if (file.parent / "images").is_dir() else file.parent
+    folder = _folder(file)
     for image in raw["images"]:
         name = str(image.get("file_name", ""))
         yield folder / name, str(Path(name).parent), faces.get(image.get("id"), []), {}
 
 
-def _wider(file: Path) -> Iterator[tuple[Path, str, list[dict[str, Any]], dict[str, Any]]]:
+def _wider(file: Path) -> Iterator[Entry]:
     """A picture's name, a count, then a line a face: x y w h and, if there, ten more of which the tenth is `invalid`;
     or, as RetinaFace has it, `# name` and a line a face with five points of x, y and a flag after the box."""
-    folder = file.parent / "images" if (file.parent / "images").is_dir() else file.parent
+    folder = _folder(file)
     name = ""
     rows: list[dict[str, Any]] = []
     for line in file.read_text(encoding="utf-8").splitlines():

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mien.boxes import iou, overlap_of_smaller
+from mien.boxes import iou, longer_side, overlap_of_smaller
 from mien.datasets.photos import Photo
 from mien.faces import Faces
 
@@ -36,7 +36,7 @@ class Truth:
 
     @property
     def size(self) -> np.ndarray:
-        return np.maximum(*(self.box[:, 2:] - self.box[:, :2]).T) if len(self.box) else np.zeros(0)
+        return longer_side(self.box)
 
 
 def annotated(photo: Photo) -> Truth:
@@ -99,8 +99,7 @@ def _matched(found: Faces, truth: Truth, same: float) -> _Row:
             free[met[i]] = False
         elif truth.doubtful.any() and _meets_doubtful(box[i : i + 1], truth, same):
             met[i] = -2
-    size = np.maximum(*(box[:, 2:] - box[:, :2]).T) if len(box) else np.zeros(0)
-    return _Row(found.score[order], size, met, _landmark_error(found[order], met, truth), truth)
+    return _Row(found.score[order], longer_side(box), met, _landmark_error(found[order], met, truth), truth)
 
 
 def _meets_doubtful(box: np.ndarray, truth: Truth, same: float) -> bool:

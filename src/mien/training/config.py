@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.card import Preprocessing
+from mien.errors import insist
 from mien.training.augmentation import NONE, Augmentation
 
 OPTIMIZERS = ("sgd", "adam")
@@ -48,7 +49,8 @@ class TrainConfig:
     """Heads that average the logits of a face and of its mirror image."""
 
     def __post_init__(self) -> None:
-        for name, holds, wanted in (
+        insist(
+            self,
             ("epochs", self.epochs >= 1, "at least 1"),
             ("batch_size", self.batch_size >= 2, "at least 2"),
             ("learning_rate", self.learning_rate > 0, "more than 0"),
@@ -59,9 +61,7 @@ class TrainConfig:
             ("adjust", self.adjust >= 0, "0 or more"),
             ("mirror", set(self.mirror) <= set(HEADS), " or ".join(HEADS)),
             ("evaluate_every", self.evaluate_every >= 1, "at least 1"),
-        ):
-            if not holds:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; wanted {wanted}")
+        )
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")

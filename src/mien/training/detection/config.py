@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mien.errors import insist
 from mien.training.detection.scenes import SceneConfig
 
 
@@ -38,7 +39,8 @@ class DetectConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, holds, wanted in (
+        insist(
+            self,
             ("epochs", self.epochs >= 1, "at least 1"),
             ("batch_size", self.batch_size >= 2, "at least 2"),
             ("scenes_an_epoch", self.scenes_an_epoch >= self.batch_size, "at least a batch"),
@@ -48,9 +50,7 @@ class DetectConfig:
             ("ema", 0 <= self.ema < 1, "0 to less than 1"),
             ("mine", 0 < self.mine <= 1, "more than 0, up to 1"),
             ("evaluate_every", self.evaluate_every >= 1, "at least 1"),
-        ):
-            if not holds:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; wanted {wanted}")
+        )
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mien.boxes import area, clipped, longer_side, mapped
 from mien.datasets.photos import POINTS, Photo
 from mien.image import load
 
@@ -125,7 +126,7 @@ class Scenes:
         turn = turn @ np.diag([-1.0 if mirror else 1.0, 1.0])
         matrix = np.column_stack([turn, target - turn @ middle])
         fill = tuple(int(v) for v in draw.integers(0, 256, 3))
-        rows, doubtful = _moved(photo, matrix, factor, angle, mirror, side, c.smallest * 0.75)
+        rows, doubtful = _moved(photo, matrix, mirror, side, c.smallest * 0.75)
         return Scene(_warped(image, matrix, factor, side, fill), rows, doubtful)
 
     def _light(self, draw: np.random.Generator, image: np.ndarray) -> np.ndarray:
@@ -161,20 +162,14 @@ def _warped(image: np.ndarray, matrix: np.ndarray, factor: float, side: int, fil
     return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderValue=fill)
 
 
-def _moved(
-    photo: Photo, matrix: np.ndarray, factor: float, angle: float, mirror: bool, side: int, smallest: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _moved(photo: Photo, matrix: np.ndarray, mirror: bool, side: int, smallest: float) -> tuple[np.ndarray, np.ndarray]:
     """The photo's faces in the scene's pixels (n, 14) and which are doubtful: too small, or mostly outside."""
-    middle = (photo.box[:, :2] + photo.box[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
-    half = factor * (photo.box[:, 2:] - photo.box[:, :2]) / 2
-    cos, sin = np.cos(angle) ** 2, np.sin(angle) ** 2
-    half = np.sqrt(np.stack([half[:, 0] ** 2 * cos + half[:, 1] ** 2 * sin, half[:, 0] ** 2 * sin + half[:, 1] ** 2 * cos], 1))
-    points = photo.landmarks @ matrix[:, :2].T + matrix[:, 2]  # a face is an ellipse; its hull turns with it
+    box = mapped(photo.box, matrix)
+    points = photo.landmarks @ matrix[:, :2].T + matrix[:, 2]
     points = points[:, MIRRORED] if mirror else points
-    rows = np.concatenate([middle - half, middle + half, points.reshape(-1, 2 * POINTS)], axis=1)
-    seen = np.prod(np.maximum(np.minimum(rows[:, 2:4], side) - np.maximum(rows[:, :2], 0), 0), axis=1)
-    share = seen / np.maximum(np.prod(2 * half, axis=1), 1e-6)
-    doubtful = photo.ignore | (2 * half.max(1, initial=0) < smallest) | (share < 0.45)
+    rows = np.concatenate([box, points.reshape(-1, 2 * POINTS)], axis=1)
+    share = area(clipped(box, side, side)) / np.maximum(area(box), 1e-6)
+    doubtful = photo.ignore | (longer_side(box) < smallest) | (share < 0.45)
     there = np.asarray(share > 0.05)
     return rows[there].astype(np.float32), doubtful[there]
 
