@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mien.training.run import Run
 
 
+T = TypeVar("T")
 DETECT = "To detect"
 DATA = (
     "FER2013 as .npz or .csv, or a folder with one folder a class; to detect: photos with annotations.json, "
@@ -81,12 +82,14 @@ def train(
         from mien.cli.train_detector import train_detector
 
         options = {
-            "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed, "hold_out": hold_out,
-            "choose": choose, "scenes_an_epoch": scenes_an_epoch, "evaluate_every": evaluate_every,
+            "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed,
+            "hold_out": tuple(hold_out) or None, "choose": tuple(choose) or None, "scenes_an_epoch": scenes_an_epoch,
+            "evaluate_every": evaluate_every,
         }  # fmt: skip
-        train_detector(data, run, resume, close_ups, options, _bars)
+        train_detector(data, run, resume, close_ups, _given(options))
         return
     from mien.datasets import open_dataset
+    from mien.training.config import TrainConfig
     from mien.training.finish import finish
     from mien.training.tensors import read
     from mien.training.trainer import Trainer
@@ -95,15 +98,17 @@ def train(
         "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate,
         "votes": votes, "seed": seed, "evaluate_every": evaluate_every, "adjust": adjust, "mirror": tuple(mirror) or None,
     }  # fmt: skip
-    given = {name: value for name, value in given.items() if value is not None}
-    config = _resumed(run, given | ({"model": model} if model else {})) if resume else _config(model or "resnet", given)
+    if resume:
+        config = resumed(TrainConfig.load(run / "config.json"), _given(given | {"model": model}))
+    else:
+        config = _config(model or "resnet", _given(given))
     dataset = open_dataset(data)
     splits = {k: v for k, v in read(dataset, config.preprocessing).items() if k != "PrivateTest"}
     tell(dataset.problems)
     if "Training" not in splits:
         raise ValueError(f"{data}: no samples in the split Training")
     trainer = Trainer(config, splits, run)
-    with _bars(trainer) as (callbacks, report):
+    with bars(trainer) as (callbacks, report):
         trainer.fit(callbacks, report)
     cards = finish(trainer, splits, _command(config, data, run))
     if "PublicTest" not in splits:
@@ -136,15 +141,28 @@ FREE = ("adjust", "mirror", "evaluate_every")
 """Options that do not change how the net is trained, so they may be others when a run goes on."""
 
 
-def _resumed(run: Path, given: dict[str, Any]) -> TrainConfig:
-    """The stopped run's own config. Raises ValueError for an option that would make it another run."""
-    from mien.training.config import TrainConfig
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
-    config = TrainConfig.load(run / "config.json")
+
+def resumed(config: T, given: dict[str, Any]) -> T:
+    """The stopped run's own config. Raises ValueError for an option that would make it another run."""
     for name, value in given.items():
         if name not in FREE and getattr(config, name) != value:
             raise ValueError(f"--{name.replace('_', '-')} {value}: this run has {getattr(config, name)}; start another for that")
-    return replace(config, **given)
+    return replace(config, **given)  # type: ignore[type-var]
+
+
+def typed(config: object, recipe: object, names: Sequence[str]) -> list[str]:
+    """The options in which a config differs from its recipe, as words of a command; a tuple is an option for each."""
+    words = []
+    for name in names:
+        value = getattr(config, name)
+        if value != getattr(recipe, name):
+            words += [
+                w for v in (value if isinstance(value, tuple) else (value,)) for w in (f"--{name.replace('_', '-')}", str(v))
+            ]
+    return words
 
 
 def _config(model: str, given: dict[str, Any]) -> TrainConfig:
@@ -163,15 +181,13 @@ def _command(config: TrainConfig, data: Path, run: Path) -> str:
     from mien.training.config import RECIPES, TrainConfig
 
     recipe = RECIPES.get(config.model, TrainConfig(model=config.model))
-    names = ("epochs", "batch_size", "optimizer", "learning_rate", "votes", "seed", "adjust")
-    given = {name: getattr(config, name) for name in names if getattr(config, name) != getattr(recipe, name)}
-    words = ["--data", data.name, "--run", run.name, "--model", config.model]
-    words += [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    return "mien train " + shlex.join(words + [word for head in config.mirror for word in ("--mirror", head)])
+    names = ("epochs", "batch_size", "optimizer", "learning_rate", "votes", "seed", "adjust", "mirror")
+    words = ["--data", data.name, "--run", run.name, "--model", config.model, *typed(config, recipe, names)]
+    return "mien train " + shlex.join(words)
 
 
 @contextmanager
-def _bars(trainer: Run[Any]) -> Iterator[tuple[list[Any], Any]]:
+def bars(trainer: Run[Any]) -> Iterator[tuple[list[Any], Any]]:
     """A bar for the epochs and one for the batches on a terminal; a line an epoch elsewhere."""
     import keras
     from rich.console import Console

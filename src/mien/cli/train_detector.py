@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mien.cli.errors import tell
+from mien.cli.train import bars, resumed, typed
 
 if TYPE_CHECKING:
     import keras
@@ -20,21 +19,14 @@ if TYPE_CHECKING:
     from mien.training.detection.config import DetectConfig
 
 
-def train_detector(
-    data: Path,
-    run: Path,
-    resume: bool,
-    close_ups: Path | None,
-    given: dict[str, Any],
-    bars: Callable[..., AbstractContextManager[Any]],
-) -> None:
-    """`given`: options of the command line that are fields of DetectConfig; None where nobody gave them."""
+def train_detector(data: Path, run: Path, resume: bool, close_ups: Path | None, given: dict[str, Any]) -> None:
+    """`given`: options of the command line that are fields of DetectConfig."""
     from mien.datasets.photos import open_photos
     from mien.training.detection.config import DetectConfig
     from mien.training.detection.finish import finish, scored
     from mien.training.detection.trainer import DetectorTrainer
 
-    config = DetectConfig.load(run / "config.json") if resume else replace(DetectConfig(), **_given(given))
+    config = resumed(DetectConfig.load(run / "config.json"), given) if resume else replace(DetectConfig(), **given)
     photos = open_photos(data)
     tell(photos.problems)
     chosen = photos.only(config.choose) if config.choose else None
@@ -54,10 +46,6 @@ def train_detector(
             f"with {r['alarms_per_image']:.4f} false alarms an image at score {card.score}"
         )
     typer.echo(f"detector, card and report are in {run}; try: mien predict PHOTO --detector {run}")
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in options.items() if v not in (None, [])}
 
 
 def _chips(close_ups: Path | None) -> np.ndarray | None:
@@ -80,9 +68,5 @@ def _command(config: DetectConfig, data: Path, run: Path, close_ups: Path | None
 
     words = ["--task", "detect", "--data", data.name, "--run", run.name]
     words += ["--close-ups", close_ups.name] if close_ups else []
-    for name in ("epochs", "batch_size", "scenes_an_epoch", "learning_rate", "seed"):
-        if getattr(config, name) != getattr(DetectConfig(), name):
-            words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
-    words += [word for source in config.hold_out for word in ("--hold-out", source)]
-    words += [word for source in config.choose for word in ("--choose", source)]
-    return "mien train " + shlex.join(words)
+    names = ("epochs", "batch_size", "scenes_an_epoch", "learning_rate", "seed", "hold_out", "choose")
+    return "mien train " + shlex.join(words + typed(config, DetectConfig(), names))

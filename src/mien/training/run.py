@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -35,7 +36,7 @@ class Config(Protocol):
 C = TypeVar("C", bound=Config)
 
 
-class Run(Generic[C]):
+class Run(ABC, Generic[C]):
     """`fit()` starts the run in its folder or goes on with it; afterwards `net` holds the averaged weights.
 
     `raw` is the net that is trained, `model` is what Keras trains (raw with what comes before and after it)."""
@@ -50,13 +51,13 @@ class Run(Generic[C]):
     average: list[np.ndarray]
     history: list[dict[str, Any]]
 
+    @abstractmethod
     def epoch(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Any]:
         """Train one epoch and return its row of the history."""
-        raise NotImplementedError
 
+    @abstractmethod
     def data_sha256(self) -> str:
         """Over what is fitted on: a checkpoint is only gone on with when it is the same."""
-        raise NotImplementedError
 
     def fit(
         self,
