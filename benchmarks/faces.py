@@ -10,6 +10,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,10 +18,9 @@ import cv2
 import numpy as np
 
 from mien.boxes import iou, mapped
-from mien.datasets.photos import Photos, open_photos
+from mien.datasets.photos import Photo, Photos, open_photos
 from mien.detectors import load_detector
-from mien.evaluation.detection import HALF, READABLE, Truth, annotated, drawn_by_people, measure_detector
-from mien.image import load
+from mien.evaluation.detection import HALF, READABLE, annotated, drawn_by_people, found_in, measured
 from results import write
 
 MASKS = {"without a mask": ("without_mask",), "with a mask": ("with_mask", "mask_weared_incorrect")}
@@ -48,46 +48,43 @@ def main() -> None:
     people, machine = photos.only(asked.people), photos.only(asked.machine)
     table = [row for name in asked.detector for row in compared(name, people, machine)]
     best = load_detector(asked.detector[0])
-    harder = {name: short(measure_detector(best, pictures(machine, change))) for name, change in HARDER.items()}
-    harder[f"roll {ROLL:.0f}"] = short(measure_detector(best, rolled(machine)))
+    harder = {name: short(measured(found_in(best, changed(machine, change)))) for name, change in HARDER.items()}
+    harder[f"roll {ROLL:.0f}"] = short(measured(found_in(best, rolled(machine))))
     write("faces", {"detectors": table, "harder": harder, "brightness": by_brightness(best, machine)})
 
 
 def compared(name: str, people: Photos, machine: Photos) -> Iterator[dict]:
     detector = load_detector(name)
     for what, kinds in MASKS.items():
-        truth = ((load(p.path), drawn_by_people(p, kinds)) for p in people)
-        yield {"detector": name, "on": f"people's boxes, {what}"} | measure_detector(detector, truth)
+        found = found_in(detector, people.pictures(), partial(drawn_by_people, kinds=kinds))
+        yield {"detector": name, "on": f"people's boxes, {what}"} | measured(found)
     start = time.perf_counter()
-    measured = measure_detector(detector, pictures(machine))
-    yield {"detector": name, "on": "the machine's boxes", "seconds": time.perf_counter() - start} | measured
+    scores = measured(found_in(detector, machine.pictures()))
+    yield {"detector": name, "on": "the machine's boxes", "seconds": time.perf_counter() - start} | scores
 
 
-def pictures(photos: Photos, change: Change = lambda image: image) -> Iterator[tuple[np.ndarray, Truth]]:
-    return ((change(load(p.path)), annotated(p)) for p in photos)
+def changed(photos: Photos, change: Change) -> Iterator[tuple[np.ndarray, Photo]]:
+    return ((change(image), photo) for image, photo in photos.pictures())
 
 
-def short(measured: dict) -> dict:
-    return {key: measured["bands"]["readable"][key] for key in ("faces", "recall", "alarms_per_image")}
+def short(scores: dict) -> dict:
+    return {key: scores["bands"]["readable"][key] for key in ("faces", "recall", "alarms_per_image")}
 
 
-def rolled(photos: Photos) -> Iterator[tuple[np.ndarray, Truth]]:
+def rolled(photos: Photos) -> Iterator[tuple[np.ndarray, Photo]]:
     """Turned about the middle; a face's box is the hull of the ellipse in its old one."""
-    for photo in photos:
-        image = load(photo.path)
+    for image, photo in photos.pictures():
         height, width = image.shape[:2]
         matrix = cv2.getRotationMatrix2D((width / 2, height / 2), ROLL, 1.0)
         turned = cv2.warpAffine(image, matrix, (width, height))
-        yield (
-            turned,
-            annotated(replace(photo, box=mapped(photo.box, matrix).astype(np.float32), landmarks=photo.landmarks * np.nan)),
-        )
+        yield turned, replace(photo, box=mapped(photo.box, matrix).astype(np.float32), landmarks=photo.landmarks * np.nan)
 
 
 def by_brightness(detector: Callable, photos: Photos) -> list[dict]:
     """Recall of faces of 20 pixels or more by their mean gray level: the nearest thing here to recall by skin tone."""
     light, found = [], []
-    for image, truth in pictures(photos):
+    for image, photo in photos.pictures():
+        truth = annotated(photo)
         gray, met = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), iou(truth.box, detector(image).box).max(axis=1, initial=0) >= HALF
         for i in np.nonzero((truth.size >= READABLE[0]) & ~truth.doubtful)[0]:
             left, top, right, bottom = np.clip(truth.box[i], 0, None).astype(int)

@@ -132,10 +132,10 @@ def calibration() -> str:
 
 def training() -> str:
     rows = load("training")["rows"]
-    pairs = list(dict.fromkeys((r["backend"], r["batch_normalisation"]) for r in rows))
+    pairs = list(dict.fromkeys((r["backend"], r["layers"]) for r in rows))
     models = list(dict.fromkeys(r["model"] for r in rows))
-    found = {(r["model"], r["backend"], r["batch_normalisation"]): r["images_per_second"] for r in rows}
-    head = ["network", *(b if n == "keras" else f"{b}, fused" for b, n in pairs)]
+    found = {(r["model"], r["backend"], r["layers"]): r["images_per_second"] for r in rows}
+    head = ["network", *(b if n == "keras" else f"{b}, mien's layers" for b, n in pairs)]
     return table(head, [[m, *(found[(m, *pair)] for pair in pairs)] for m in models])
 
 

@@ -39,6 +39,7 @@ class Faces:
         n = len(self.box)
         if np.shape(self.box) != (n, 4):
             raise ValueError(f"box must be (n, 4); got {np.shape(self.box)}")
+        shapes = {"landmarks": (n, 5, 2), "probability": (n, len(self.labels)) if self.labels else None}
         for field in fields(self):
             value = getattr(self, field.name)
             if value is None or isinstance(value, LabelSet):
@@ -46,9 +47,9 @@ class Faces:
             value = np.asarray(value).view()  # the caller's own array stays writeable
             if len(value) != n:
                 raise ValueError(f"{field.name} has {len(value)} rows; there are {n} faces")
-            wanted = {"landmarks": (n, 5, 2), "probability": (n, len(self.labels)) if self.labels else value.shape}
-            if value.shape != wanted.get(field.name, value.shape):
-                raise ValueError(f"{field.name} must be {wanted[field.name]}; got {value.shape}")
+            wanted = shapes.get(field.name)
+            if wanted and value.shape != wanted:
+                raise ValueError(f"{field.name} must be {wanted}; got {value.shape}")
             value.flags.writeable = False
             object.__setattr__(self, field.name, value)
 

@@ -97,3 +97,28 @@ def test_other_json_is_an_error_that_names_the_file(folder, text):
     (folder / "annotations.json").write_text(text)
     with pytest.raises(ValueError, match=r"annotations\.json"):
         open_photos(folder)
+
+
+def test_a_picture_that_turns_out_damaged_is_named_and_left_out(folder):
+    whole = (folder / "images" / "b.png").read_bytes()
+    (folder / "images" / "b.png").write_bytes(whole[: len(whole) // 2])
+    face = {"box": [10, 10, 12, 16]}
+    photos = own(folder, {"a.png": {"faces": [face]}, "b.png": {"faces": [face]}})
+    assert [photo.path.name for _, photo in photos.pictures()] == ["a.png"]
+    assert "b.png" in photos.problems[0]
+
+
+@pytest.mark.parametrize("landmarks", [["x"] * 10, [[1, 2]], "points", [1, 2, 3], [float("nan")] * 10])
+def test_a_face_with_points_of_another_form_is_a_face_without(folder, landmarks):
+    photos = own(folder, {"a.png": {"faces": [{"box": [10, 10, 12, 16], "landmarks": landmarks}]}})
+    assert np.isnan(photos.photos[0].landmarks).all()
+
+
+def test_faces_that_only_people_saw_complete_the_machines(folder):
+    """A person's box on a doubtful one makes it sure; one on nothing is added, without points."""
+    faces = [{"box": [10, 10, 12, 16], "landmarks": POINTS}, {"box": [40, 10, 10, 10], "ignore": True}]
+    human = [["face", 11, 11, 12, 16], ["face", 40, 10, 10, 10], ["face", 60, 30, 12, 12]]
+    (photo,) = own(folder, {"a.png": {"faces": faces, "human_boxes": human}}).completed()
+    assert photo.box.tolist() == [[10, 10, 22, 26], [40, 10, 50, 20], [60, 30, 72, 42]]
+    assert photo.ignore.tolist() == [False, False, False]
+    assert np.isnan(photo.landmarks).all(axis=(1, 2)).tolist() == [False, True, True]

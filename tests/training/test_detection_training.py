@@ -1,6 +1,7 @@
 """Scenes, assignment and loss of the detector, and a short run."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,18 @@ def test_a_scene_is_the_same_again_and_another_with_another_number(photos):
     assert np.array_equal(first.image, again.image)
     assert np.array_equal(first.rows, again.rows, equal_nan=True)
     assert not np.array_equal(first.image, other.image)
+
+
+def test_a_photo_that_cannot_be_read_is_named_and_another_scene_is_made(photos, tmp_path):
+    from mien.training.detection.scenes import Scenes
+
+    broken = replace(photos.photos[0], path=tmp_path / "broken.png")
+    broken.path.write_bytes(encoded(astronaut())[:2000])
+    scenes = Scenes([broken, photos.photos[0]], quiet())
+    assert all(scenes(np.random.default_rng(i), 96).image.shape == (96, 96, 3) for i in range(8))
+    assert list(scenes.broken) == [broken.path]
+    with pytest.raises(ValueError, match="none of 1 photos can be read"):
+        Scenes([broken], quiet())(np.random.default_rng(0), 96)
 
 
 def test_boxes_and_points_follow_the_pixels(photos):

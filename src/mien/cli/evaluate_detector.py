@@ -11,36 +11,31 @@ import typer
 
 def evaluate_detector(detector: str, data: Path, sources: list[str], people: bool, to: Path | None, json: bool) -> None:
     from mien.cli.errors import tell
-    from mien.datasets.photos import open_photos
+    from mien.datasets.photos import Photos, open_photos
     from mien.detectors import load_detector
-    from mien.evaluation.detection import annotated, drawn_by_people, measure_detector
-    from mien.image import load
+    from mien.evaluation.detection import annotated, drawn_by_people, found_in, measured
 
     photos = open_photos(data)
-    tell(photos.problems)
-    left_out = len(photos.problems)
     photos = photos.only(sources) if sources else photos
+    if people:
+        photos = Photos([p for p in photos if p.human is not None], photos.problems)
     truth = drawn_by_people if people else annotated
-    pictures = ((load(p.path), truth(p)) for p in photos if not people or p.human is not None)
-    measured = {
-        "detector": detector,
-        "sources": photos.sources,
-        "left_out": left_out,
-        **measure_detector(load_detector(detector), pictures),
-    }
-    if not measured["images"]:
+    scores = measured(found_in(load_detector(detector), photos.pictures(), truth))
+    tell(photos.problems)
+    report = {"detector": detector, "sources": photos.sources, "left_out": len(photos.problems), **scores}
+    if not report["images"]:
         raise ValueError(f"{data}: no photo with boxes drawn by people" if people else f"{data}: no photos")
     if to:
         to.mkdir(parents=True, exist_ok=True)
-        (to / "report.json").write_text(dumps(measured, indent=2) + "\n", encoding="utf-8")
+        (to / "report.json").write_text(dumps(report, indent=2) + "\n", encoding="utf-8")
         typer.echo(f"report: {to / 'report.json'}", err=True)
     if json:
-        typer.echo(dumps(measured, indent=2))
+        typer.echo(dumps(report, indent=2))
     else:
-        _show(measured)
+        _show(report)
 
 
-def _show(measured: dict[str, Any]) -> None:
+def _show(report: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -48,11 +43,11 @@ def _show(measured: dict[str, Any]) -> None:
 
     alarms = f"recall at {ALARMS} false alarms"
     table = Table("longer side", "faces", "AP", "recall", alarms, "false alarms an image", box=None, pad_edge=False)
-    for band, row in measured["bands"].items():
+    for band, row in report["bands"].items():
         cells = ("ap", "recall", "recall_at_alarms", "alarms_per_image")
         name = {"all": "8 and more", "readable": "20 and more"}.get(band, band)
         table.add_row(name, f"{row['faces']:,}", *("" if row[c] is None else f"{row[c]:.3f}" for c in cells))
     Console().print(table)
-    error = measured["landmark_error"]
+    error = report["landmark_error"]
     said = "" if error is None else f"   landmarks off by {error:.3f} of the distance of the eyes"
-    typer.echo(f"photos {measured['images']:,}{said}")
+    typer.echo(f"photos {report['images']:,}{said}")

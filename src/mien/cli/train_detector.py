@@ -30,7 +30,7 @@ def train_detector(data: Path, run: Path, resume: bool, close_ups: Path | None, 
     photos = open_photos(data)
     tell(photos.problems)
     chosen = photos.only(config.choose) if config.choose else None
-    fitted = photos.without(set(config.hold_out) | set(config.choose))
+    fitted = photos.without(set(config.hold_out) | set(config.choose)).completed()
 
     def score(net: keras.Model) -> dict[str, float]:
         return scored(net, chosen) if chosen else {}
@@ -38,6 +38,7 @@ def train_detector(data: Path, run: Path, resume: bool, close_ups: Path | None, 
     trainer = DetectorTrainer(config, fitted, run, _chips(close_ups), score)
     with bars(trainer) as (callbacks, report):
         trainer.fit(callbacks, report)
+    tell(list(trainer.scenes.broken.values()))
     card = finish(trainer, chosen, _command(config, data, run, close_ups))
     for name, measured in card.metrics.items():
         r = measured["bands"]["readable"]

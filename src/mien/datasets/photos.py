@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mien.image import SUFFIXES
+from mien.boxes import iou
+from mien.errors import MienError
+from mien.image import SUFFIXES, load, size_of
 
 Entry = tuple[Path, str, list[dict[str, Any]], dict[str, Any]]
 """Picture, source, faces with `box`, `landmarks` and `ignore` as they were written, and what else was."""
 POINTS = 5
-ORIENTATION = 0x0112
-"""EXIF's number for how the picture is turned; above 4 width and height change places."""
+SAME = 0.4
+"""IoU from which on a machine's box and a person's are one face; the two draw faces differently."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +70,38 @@ class Photos:
         if wanted - set(self.sources):
             absent = ", ".join(sorted(wanted - set(self.sources)))
             raise ValueError(f"no photos from the source {absent}; there are: {', '.join(self.sources)}")
-        return Photos([p for p in self.photos if p.source in wanted])
+        return Photos([p for p in self.photos if p.source in wanted], self.problems)
 
     def without(self, sources: Iterable[str]) -> Photos:
         held_out = set(self.only(sources).sources)
-        return Photos([p for p in self.photos if p.source not in held_out])
+        return Photos([p for p in self.photos if p.source not in held_out], self.problems)
+
+    def pictures(self) -> Iterator[tuple[np.ndarray, Photo]]:
+        """RGB pictures with their photos; one that cannot be read becomes a line of `problems`."""
+        for photo in self.photos:
+            try:
+                image = load(photo.path)
+            except MienError as error:
+                self.problems.append(str(error))
+            else:
+                yield image, photo
+
+    def completed(self) -> Photos:
+        """The same photos, and among their faces those that only people saw; what both saw is no longer doubtful."""
+        return Photos([_completed(photo) for photo in self.photos], self.problems)
+
+
+def _completed(photo: Photo) -> Photo:
+    if photo.human is None:
+        return photo
+    same = iou(photo.box, photo.human) >= SAME
+    more = photo.human[~same.any(axis=0)]
+    return replace(
+        photo,
+        box=np.concatenate([photo.box, more]),
+        landmarks=np.concatenate([photo.landmarks, np.full((len(more), POINTS, 2), np.nan, np.float32)]),
+        ignore=np.concatenate([photo.ignore & ~same.any(axis=1), np.zeros(len(more), bool)]),
+    )
 
 
 def open_photos(path: str | Path) -> Photos:
@@ -171,7 +200,7 @@ def _wider_face(words: list[str]) -> dict[str, Any]:
 
 def _take(found: Photos, path: Path, source: str, faces: list[dict[str, Any]], more: Mapping[str, Any]) -> None:
     """Check one picture and its faces; what is wrong becomes a line of `problems`."""
-    size = _size(path)
+    size = size_of(path)
     if size is None:
         found.problems.append(f"{path}: absent or no picture")
         return
@@ -182,9 +211,8 @@ def _take(found: Photos, path: Path, source: str, faces: list[dict[str, Any]], m
             found.problems.append(f"{path}, face {number}: {wrong}")
             continue
         x, y, w, h = face["box"]
-        marks = face.get("landmarks")
         boxes.append([x, y, x + w, y + h])
-        points.append(np.full(2 * POINTS, np.nan) if marks is None or len(marks) != 2 * POINTS else marks)
+        points.append(_marked(face.get("landmarks")))
         doubtful.append(bool(face.get("ignore")))
     human = more.get("human_boxes")
     drawn = None if human is None else np.array([[x, y, x + w, y + h] for _, x, y, w, h in human], np.float32).reshape(-1, 4)
@@ -201,16 +229,14 @@ def _take(found: Photos, path: Path, source: str, faces: list[dict[str, Any]], m
     )
 
 
-def _size(path: Path) -> tuple[int, int] | None:
-    """Width and height as the header says; None where it says nothing."""
-    from PIL import Image
-
+def _marked(landmarks: Any) -> np.ndarray:
+    """Ten finite numbers, or as many NaN: a face without points is a face."""
     try:
-        with Image.open(path) as picture:
-            turned = picture.getexif().get(ORIENTATION, 1) > 4
-            return picture.size[::-1] if turned else picture.size
-    except (OSError, ValueError, SyntaxError):
-        return None
+        marks = np.array(landmarks, np.float32).reshape(-1)
+    except (TypeError, ValueError):
+        marks = np.zeros(0, np.float32)
+    good = len(marks) == 2 * POINTS and np.isfinite(marks).all()
+    return marks if good else np.full(2 * POINTS, np.nan, np.float32)
 
 
 def _wrong(box: Any, size: tuple[int, int]) -> str:

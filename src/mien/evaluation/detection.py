@@ -6,7 +6,7 @@ score first. Doubtful faces, and those smaller than SMALLEST, count neither as f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,13 +51,18 @@ def drawn_by_people(photo: Photo, kinds: Iterable[str] = ()) -> Truth:
     return Truth(box, np.full((len(box), 5, 2), np.nan, np.float32), other)
 
 
-def measure_detector(
+def found_in(
     detector: Callable[[np.ndarray], Faces],
-    pictures: Iterable[tuple[np.ndarray, Truth]],
-    same: float = HALF,
-) -> dict[str, Any]:
-    """RGB pictures with their truth -> scores over all sizes and for each band of BANDS."""
-    rows = [_matched(detector(image), truth, same) for image, truth in pictures]
+    pictures: Iterable[tuple[np.ndarray, Photo]],
+    truth: Callable[[Photo], Truth] = annotated,
+) -> Iterator[tuple[Faces, Truth]]:
+    """What the detector finds in each RGB picture, beside what is there."""
+    return ((detector(image), truth(photo)) for image, photo in pictures)
+
+
+def measured(pairs: Iterable[tuple[Faces, Truth]]) -> dict[str, Any]:
+    """What was found beside what is there, a pair a picture -> scores over all sizes and for each band of BANDS."""
+    rows = [_matched(faces, truth) for faces, truth in pairs]
     bands = {"all": (SMALLEST, np.inf), "readable": READABLE, **BANDS}
     out: dict[str, Any] = {name: _scored(rows, *band) for name, band in bands.items()}
     errors = np.concatenate([row.error for row in rows]) if rows else np.zeros(0)
@@ -65,11 +70,11 @@ def measure_detector(
     return {"images": len(rows), "landmark_error": float(errors.mean()) if len(errors) else None, "bands": out}
 
 
-def threshold_for(detector: Callable[[np.ndarray], Faces], pictures: Iterable[tuple[np.ndarray, Truth]], alarms: float) -> float:
+def threshold_for(pairs: Iterable[tuple[Faces, Truth]], alarms: float) -> float:
     """The lowest score, in steps of a hundredth, from which on at most so many false alarms an image are left.
 
-    `detector` must give all boxes it has, with their scores."""
-    rows = [_matched(detector(image), truth, HALF) for image, truth in pictures]
+    Of a detector that gives all boxes it has, with their scores."""
+    rows = [_matched(faces, truth) for faces, truth in pairs]
     wrong = np.concatenate([row.score[(row.met == -1) & (row.size >= SMALLEST)] for row in rows])
     steps = np.arange(0.05, 0.96, 0.01)
     enough = [step for step in steps if (wrong >= step).sum() <= alarms * len(rows)]
@@ -88,22 +93,22 @@ class _Row:
     truth: Truth
 
 
-def _matched(found: Faces, truth: Truth, same: float) -> _Row:
+def _matched(found: Faces, truth: Truth) -> _Row:
     order = np.argsort(-found.score, kind="stable")
     box, pairs = found.box[order], iou(found.box[order], truth.box)
     met, free = np.full(len(order), -1), np.ones(len(truth.box), bool)
     for i in range(len(order)):
         possible = np.where(free & ~truth.doubtful, pairs[i], 0)
-        if possible.max(initial=0) >= same:
+        if possible.max(initial=0) >= HALF:
             met[i] = possible.argmax()
             free[met[i]] = False
-        elif truth.doubtful.any() and _meets_doubtful(box[i : i + 1], truth, same):
+        elif truth.doubtful.any() and _meets_doubtful(box[i : i + 1], truth):
             met[i] = -2
     return _Row(found.score[order], longer_side(box), met, _landmark_error(found[order], met, truth), truth)
 
 
-def _meets_doubtful(box: np.ndarray, truth: Truth, same: float) -> bool:
-    return bool(overlap_of_smaller(box, truth.box[truth.doubtful]).max() >= same)
+def _meets_doubtful(box: np.ndarray, truth: Truth) -> bool:
+    return bool(overlap_of_smaller(box, truth.box[truth.doubtful]).max() >= HALF)
 
 
 def _landmark_error(found: Faces, met: np.ndarray, truth: Truth) -> np.ndarray:

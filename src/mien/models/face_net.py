@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from mien.models.layers import BatchNorm, conv
+from mien.models.layers import BatchNorm, Conv2D, DepthwiseConv2D, conv
 
 OUTPUTS = 1 + 4 + 10
 """A cell's numbers: score, centre (2), size (2), five points (10)."""
@@ -24,9 +24,10 @@ FIRST = [-4.5, 0.0, 0.0, 1.0, 1.0, *[0.0] * 10]
 def face_net(
     *,
     stem: Sequence[int] = (16, 24),
-    widths: Sequence[int] = (48, 96, 128, 128),
+    early: int = 1,
+    widths: Sequence[int] = (64, 96, 128, 128),
     depths: Sequence[int] = (2, 3, 2, 1),
-    neck: int = 48,
+    neck: int = 64,
     head: int = 2,
 ) -> keras.Model:
     """RGB levels 0..255 (n, h, w, 3), sides multiples of 64 -> {"map_0": (n, h / 8, w / 8, 15), ...}, strides 8 to 64.
@@ -35,6 +36,8 @@ def face_net(
     x = inputs = keras.Input((None, None, 3), name="images")
     for width in stem:
         x = conv(x, width, strides=2)
+    for _ in range(early):
+        x = _residual(x)
     levels = []
     for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
         x = conv(x, width, strides=2) if stage == 0 else _separable(x, width, strides=2)
@@ -46,7 +49,7 @@ def face_net(
 
 
 def _separable(x: Any, width: int, strides: int = 1, activation: str | None = "relu") -> Any:
-    x = layers.DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False)(x)
+    x = DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False)(x)
     x = layers.Activation("relu")(BatchNorm(momentum=0.97, epsilon=1e-5)(x))
     return conv(x, width, kernel=1, activation=activation)
 
@@ -71,5 +74,5 @@ def _heads(levels: Sequence[Any], width: int, depth: int) -> list[Any]:
     for x in levels:
         for _ in range(depth):
             x = _separable(x, width)
-        maps.append(layers.Conv2D(OUTPUTS, 1, bias_initializer=keras.initializers.Constant(FIRST))(x))
+        maps.append(Conv2D(OUTPUTS, 1, padding="same", bias_initializer=keras.initializers.Constant(FIRST))(x))
     return maps

@@ -96,7 +96,8 @@ def _check(net: keras.Model, path: Path) -> None:
     x = _example(net)
     want = {name: keras.ops.convert_to_numpy(z) for name, z in net(x, training=False).items()}
     graph = session(path)
-    fed = x if graph.get_inputs()[0].shape[-1] in (x.shape[-1],) else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+    planes = graph.get_inputs()[0].shape[-1] != x.shape[-1]
+    fed = np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if planes else x
     for name, found in zip(want, graph.run(list(want), {graph.get_inputs()[0].name: fed}), strict=True):
         gap = float(np.abs(found - want[name]).max() / max(np.abs(found).max(), 1.0))
         if gap > CLOSE:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,13 @@ class Config(Protocol):
     def epochs(self) -> int: ...
 
     @property
+    def batch_size(self) -> int: ...
+
+    @property
     def ema(self) -> float: ...
+
+    @property
+    def evaluate_every(self) -> int: ...
 
     def save(self, path: Path) -> None: ...
 
@@ -52,8 +59,12 @@ class Run(ABC, Generic[C]):
     history: list[dict[str, Any]]
 
     @abstractmethod
-    def epoch(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Any]:
-        """Train one epoch and return its row of the history."""
+    def epoch(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> keras.callbacks.History:
+        """Train one epoch of `steps` batches; what `model.fit` returns."""
+
+    @abstractmethod
+    def scores(self) -> dict[str, float]:
+        """Of `averaged()`, on what is not fitted on; for the history, every `evaluate_every` epochs."""
 
     @abstractmethod
     def data_sha256(self) -> str:
@@ -67,14 +78,27 @@ class Run(ABC, Generic[C]):
         """Train to the last epoch; `report` gets each epoch's row of the history."""
         self.run.mkdir(parents=True, exist_ok=True)
         self.config.save(self.run / "config.json")
+        self.history, self.average = [], [np.array(w) for w in self.raw.get_weights()]
         self.restore()
         averaging = keras.callbacks.LambdaCallback(on_train_batch_end=self._average)
         for number in range(len(self.history), self.config.epochs):
-            row = self.epoch(number, [averaging, *callbacks])
+            row = self._row(number, [averaging, *callbacks])
             self.history.append(row)
             self.checkpoint()
             report(row)
-        self.net.set_weights(self.average)
+
+    def _row(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Any]:
+        """Train an epoch: its row of the history."""
+        c, start = self.config, time.perf_counter()
+        done = self.epoch(number, callbacks)
+        row = {
+            "epoch": number + 1,
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            "loss": done.history["loss"][0],
+            "images_per_second": self.steps * c.batch_size / (time.perf_counter() - start),
+        }
+        due = (number + 1) % c.evaluate_every == 0 or number + 1 == c.epochs
+        return row | (self.scores() if due else {})
 
     def _average(self, batch: int, logs: Any = None) -> None:
         if batch % AVERAGE_EVERY or not self.config.ema:
@@ -125,6 +149,13 @@ class Run(ABC, Generic[C]):
 
     def _state(self) -> tuple[tuple[str, Sequence[Any]], ...]:
         return ("model", self.model.variables), ("optimizer", self.model.optimizer.variables)
+
+
+def compiled(model: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Any, **more: Any) -> None:
+    """Ready to train, and to take a checkpoint: the optimizer has its variables; scales and biases do not decay."""
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    model.compile(optimizer, loss, jit_compile=False, **more)
+    optimizer.build(model.trainable_variables)
 
 
 def cosine(learning_rate: float, warmup: float, epochs: int, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from mien.models import MODELS
 from mien.training.augmentation import Augment
 from mien.training.config import LABELS, VOTES, TrainConfig
 from mien.training.losses import smoothed_cross_entropy, soft_cross_entropy
-from mien.training.run import Run, cosine
+from mien.training.run import Run, compiled, cosine
 from mien.training.tensors import Tensors
 
 
@@ -53,16 +52,13 @@ class Trainer(Run[TrainConfig]):
         if not set(config.mirror) <= set(self.heads):
             raise ValueError(f"mirror is {', '.join(config.mirror)}; this run has the heads: {', '.join(self.heads)}")
         self.net = network(config, self.fitted.labels, self.heads)
-        raw = network(config, self.fitted.labels, self.heads)
+        self.raw = network(config, self.fitted.labels, self.heads)
         self.augment = Augment(config.augmentation, config.seed)
-        self.model = _trainee(raw, self.augment, config.preprocessing)
+        self.model = _trainee(self.raw, self.augment, config.preprocessing)
         self.steps = len(self.fitted) // config.batch_size
         if self.steps < 1:
             raise ValueError(f"{len(self.fitted)} training samples do not fill one batch of {config.batch_size}")
         self._compile()
-        self.average = [np.array(w) for w in raw.get_weights()]
-        self.raw = raw
-        self.history: list[dict[str, Any]] = []
 
     def _compile(self) -> None:
         c = self.config
@@ -71,27 +67,21 @@ class Trainer(Run[TrainConfig]):
             optimizer = keras.optimizers.SGD(rate, c.momentum, nesterov=True, weight_decay=c.weight_decay or None)
         else:
             optimizer = keras.optimizers.Adam(rate, weight_decay=c.weight_decay or None)
-        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
         losses: dict[str, Callable[[Any, Any], Any]] = {
             LABELS: lambda y, z: smoothed_cross_entropy(keras.ops.cast(y, "int32"), z, c.label_smoothing),
             VOTES: soft_cross_entropy,
         }
         weights = {LABELS: 1.0, VOTES: c.votes}
-        self.model.compile(
-            optimizer,
-            {h: losses[h] for h in self.heads},
-            loss_weights={h: weights[h] for h in self.heads},
-            jit_compile=False,
-        )
-        optimizer.build(self.model.trainable_variables)
+        chosen = {h: losses[h] for h in self.heads}
+        compiled(self.model, optimizer, chosen, loss_weights={h: weights[h] for h in self.heads})
 
-    def epoch(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Any]:
-        c, start = self.config, time.perf_counter()
+    def epoch(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> keras.callbacks.History:
+        c = self.config
         self.augment.begin(number)
         order = np.random.default_rng([c.seed, number]).permutation(len(self.fitted))[: self.steps * c.batch_size]
         batch = self.fitted[order]
         targets = {LABELS: batch.targets, VOTES: batch.votes}
-        done = self.model.fit(
+        return self.model.fit(
             batch.chips,
             {head: targets[head] for head in self.heads},
             batch_size=c.batch_size,
@@ -99,18 +89,11 @@ class Trainer(Run[TrainConfig]):
             verbose=0,
             callbacks=list(callbacks),
         )
-        seconds = time.perf_counter() - start
-        row = {
-            "epoch": number + 1,
-            "learning_rate": float(self.model.optimizer.learning_rate),
-            "loss": done.history["loss"][0],
-            "images_per_second": len(order) / seconds,
-        }
-        if self.chosen is not None and ((number + 1) % c.evaluate_every == 0 or number + 1 == c.epochs):
-            row |= self._score(self.chosen)
-        return row
 
-    def _score(self, data: Tensors) -> dict[str, float]:
+    def scores(self) -> dict[str, float]:
+        data = self.chosen
+        if data is None:
+            return {}
         logits = predict(self.averaged(), data, self.config.preprocessing)
         row = {"accuracy": float((logits[LABELS].argmax(1) == data.targets).mean())}
         if VOTES in logits:

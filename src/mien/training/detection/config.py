@@ -18,14 +18,14 @@ class DetectConfig:
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the network, such as widths."""
     scenes: SceneConfig = field(default_factory=SceneConfig)
-    epochs: int = 60
+    epochs: int = 75
     scenes_an_epoch: int = 4096
-    batch_size: int = 16
-    side: int = 256
+    batch_size: int = 32
+    side: int = 192
     """Pixels of a scene ..."""
     last_side: int = 320
     """... and in the last third of the epochs."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 2.5e-3
     warmup: float = 1.0
     weight_decay: float = 1e-2
     ema: float = 0.998
@@ -44,7 +44,7 @@ class DetectConfig:
             ("epochs", self.epochs >= 1, "at least 1"),
             ("batch_size", self.batch_size >= 2, "at least 2"),
             ("scenes_an_epoch", self.scenes_an_epoch >= self.batch_size, "at least a batch"),
-            ("side", self.side > 0 and self.side % 128 == 0, "a multiple of 128"),
+            ("side", self.side > 0 and self.side % 64 == 0, "a multiple of 64"),
             ("last_side", self.last_side > 0 and self.last_side % 64 == 0, "a multiple of 64"),
             ("learning_rate", self.learning_rate > 0, "more than 0"),
             ("ema", 0 <= self.ema < 1, "0 to less than 1"),

@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import keras
 
 from mien.card import DetectorCard
 from mien.datasets.photos import Photos
 from mien.detectors.mien_face import MienFace
-from mien.evaluation.detection import annotated, measure_detector, threshold_for
+from mien.evaluation.detection import found_in, measured, threshold_for
 from mien.evaluation.report import curves_png
-from mien.image import load
 from mien.training.detection.mining import serving
 from mien.training.detection.trainer import DetectorTrainer
 from mien.training.export import export_onnx
@@ -33,12 +31,8 @@ SIDE = 320
 
 def scored(net: keras.Model, photos: Photos) -> dict[str, float]:
     """What the history says of a net: average precision and recall on photos that it was not fitted on."""
-    found = _measured(MienFace(longest_side=SIDE, score=LOW, net=serving(net)), photos)["bands"]["readable"]
-    return {"ap": found["ap"], "recall_at_alarms": found["recall_at_alarms"]}
-
-
-def _measured(detector: MienFace, photos: Photos) -> dict[str, Any]:
-    return measure_detector(detector, ((load(p.path), annotated(p)) for p in photos))
+    found = measured(found_in(MienFace(longest_side=SIDE, score=LOW, net=serving(net)), photos.pictures()))
+    return {name: found["bands"]["readable"][name] for name in ("ap", "recall_at_alarms")}
 
 
 def finish(trainer: DetectorTrainer, chosen: Photos | None, command: str = "") -> DetectorCard:
@@ -67,11 +61,10 @@ def finish(trainer: DetectorTrainer, chosen: Photos | None, command: str = "") -
     )
     card.save(run / "card.json")
     if chosen is not None and len(chosen):
-        score = threshold_for(MienFace(weights=run, score=LOW), ((load(p.path), annotated(p)) for p in chosen), ALARMS)
-        card = replace(card, score=score)
-        card.save(run / "card.json")
-        measured = _measured(MienFace(weights=run), chosen)
-        card = replace(card, metrics={", ".join(chosen.sources): measured})
+        pairs = list(found_in(MienFace(weights=run, score=LOW), chosen.pictures()))
+        score = threshold_for(pairs, ALARMS)
+        kept = ((faces[faces.score >= score], truth) for faces, truth in pairs)
+        card = replace(card, score=score, metrics={", ".join(chosen.sources): measured(kept)})
         card.save(run / "card.json")
         (run / "report.json").write_text(json.dumps(card.metrics, indent=2) + "\n", encoding="utf-8")
     (run / "curves.png").write_bytes(curves_png(trainer.history))

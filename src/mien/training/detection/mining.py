@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
 from mien.boxes import overlap_of_smaller
-from mien.datasets.photos import Photo
+from mien.datasets.photos import Photos
 from mien.detectors.mien_face import MienFace
-from mien.image import load
 
 SURE, CLEAR = 0.3, 0.2
 """A false alarm has at least this score, and shares at most this part of the smaller box with anything annotated."""
@@ -28,12 +27,13 @@ def serving(net: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:
     return maps
 
 
-def false_alarms(net: keras.Model, photos: Sequence[Photo]) -> list[tuple[int, list[float]]]:
+def false_alarms(net: keras.Model, photos: Photos) -> list[tuple[int, list[float]]]:
     """Number of the photo and box of left, top, right, bottom, the surest first within a photo."""
     detector = MienFace(longest_side=SIDE, score=SURE, net=serving(net))
+    numbers = {photo.path: number for number, photo in enumerate(photos)}
     found = []
-    for number, photo in enumerate(photos):
-        boxes = detector(load(photo.path)).box
+    for image, photo in photos.pictures():
+        boxes = detector(image).box
         clear = overlap_of_smaller(boxes, photo.box).max(axis=1, initial=0) < CLEAR
-        found += [(number, [float(v) for v in box]) for box in boxes[clear]]
+        found += [(numbers[photo.path], [float(v) for v in box]) for box in boxes[clear]]
     return found

@@ -15,6 +15,7 @@ import numpy as np
 
 from mien.boxes import area, clipped, longer_side, mapped
 from mien.datasets.photos import POINTS, Photo
+from mien.errors import MienError
 from mien.image import load
 
 MIRRORED = (1, 0, 2, 4, 3)
@@ -77,6 +78,8 @@ class Scenes:
     def __post_init__(self) -> None:
         self.with_faces = [p for p in self.photos if (~p.ignore).any()]
         self.without = [p for p in self.photos if not len(p)]
+        self.broken: dict[Path, str] = {}
+        """Photos that could not be read, and why; other scenes were made instead."""
 
     def __call__(self, draw: np.random.Generator, side: int) -> Scene:
         scene = self._mosaic(draw, side) if draw.random() < self.config.mosaic else self._plain(draw, side)
@@ -99,7 +102,13 @@ class Scenes:
             photo = self.without[draw.integers(len(self.without))]
         else:
             photo = self.with_faces[draw.integers(len(self.with_faces))]
-        scene = self._cut(draw, photo, side, around)
+        try:
+            scene = self._cut(draw, photo, side, around)
+        except MienError as error:
+            self.broken[photo.path] = str(error)
+            if len(self.broken) == len(self.photos):
+                raise ValueError(f"none of {len(self.photos)} photos can be read, such as: {error}") from error
+            return self._plain(draw, side)
         if self.chips is not None and len(self.chips) and draw.random() < self.config.pasted:
             scene = _pasted(draw, scene, self.chips[draw.integers(len(self.chips))], self.config)
         return scene

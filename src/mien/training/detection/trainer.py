@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from mien.training.detection.config import DetectConfig
 from mien.training.detection.losses import COLUMNS, DOUBTFUL, FACES, detection_loss
 from mien.training.detection.mining import false_alarms
 from mien.training.detection.scenes import Scene, Scenes
-from mien.training.run import Run, cosine
+from mien.training.run import Run, compiled, cosine
 
 
 class DetectorTrainer(Run[DetectConfig]):
-    """A run that learns to find faces. `score(net)` -> numbers for the history, asked every few epochs."""
+    """A run that learns to find faces. `score(net)` -> numbers for the history."""
 
     def __init__(
         self,
@@ -31,9 +30,10 @@ class DetectorTrainer(Run[DetectConfig]):
         photos: Photos,
         run: Path,
         chips: np.ndarray | None = None,
-        score: Callable[[keras.Model], dict[str, float]] | None = None,
+        score: Callable[[keras.Model], dict[str, float]] = lambda net: {},
     ) -> None:
         self.config, self.run, self.score = config, Path(run), score
+        self.photos = photos
         self.scenes = Scenes(photos.photos, config.scenes, chips)
         if not self.scenes.with_faces:
             raise ValueError("there is no photo with a face to learn from")
@@ -42,40 +42,29 @@ class DetectorTrainer(Run[DetectConfig]):
         self.steps = config.scenes_an_epoch // config.batch_size
         rate = cosine(config.learning_rate, config.warmup, config.epochs, self.steps)
         optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, clipnorm=10.0)
-        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-        self.model.compile(optimizer, detection_loss, jit_compile=False)
-        optimizer.build(self.model.trainable_variables)
-        self.average = [np.array(w) for w in self.raw.get_weights()]
-        self.history: list[dict[str, Any]] = []
+        compiled(self.model, optimizer, detection_loss)
 
-    def epoch(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Any]:
-        c, start = self.config, time.perf_counter()
+    def epoch(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> keras.callbacks.History:
+        c = self.config
         if number >= c.mine * c.epochs:
             self.scenes.alarms = self._alarms()
         side = c.last_side if number >= 2 * c.epochs / 3 else c.side
         batches = Batches(self.scenes, c.seed, number, self.steps, c.batch_size, side)
-        done = self.model.fit(batches, shuffle=False, verbose=0, callbacks=list(callbacks))
-        seconds = time.perf_counter() - start
-        row = {
-            "epoch": number + 1,
-            "learning_rate": float(self.model.optimizer.learning_rate),
-            "loss": done.history["loss"][0],
-            "images_per_second": self.steps * c.batch_size / seconds,
-        }
-        if self.score and ((number + 1) % c.evaluate_every == 0 or number + 1 == c.epochs):
-            row |= self.score(self.averaged())
-        return row
+        return self.model.fit(batches, shuffle=False, verbose=0, callbacks=list(callbacks))
+
+    def scores(self) -> dict[str, float]:
+        return self.score(self.averaged())
 
     def _alarms(self) -> list[tuple[int, list[float]]]:
         """Collected once a run, and kept in its folder."""
         kept = self.run / "false_alarms.json"
         if not kept.exists():
-            kept.write_text(json.dumps(false_alarms(self.averaged(), self.scenes.photos)))
+            kept.write_text(json.dumps(false_alarms(self.averaged(), self.photos)))
         return [(number, box) for number, box in json.loads(kept.read_text())]
 
     def data_sha256(self) -> str:
         digest = hashlib.sha256()
-        for photo in self.scenes.photos:
+        for photo in self.photos:
             digest.update(f"{photo.source}/{photo.path.name}".encode())
             for array in (photo.box, photo.landmarks, photo.ignore):
                 digest.update(np.ascontiguousarray(array).tobytes())
