@@ -32,7 +32,7 @@ class SceneConfig:
     smallest: float = 8.0
     """Pixels, longer side of the face a scene is drawn around; faces that become smaller count as doubtful."""
     largest: float = 0.95
-    enlarge: float = 4.0
+    enlarge: float = 3.0
     """A photo is enlarged at most so many times."""
     roll: float = 30.0
     """Degrees, either way, in half of the scenes."""
@@ -40,7 +40,7 @@ class SceneConfig:
     """Scenes without a face."""
     hard: float = 0.15
     """Scenes around something that was taken for a face, where such things are known."""
-    mosaic: float = 0.3
+    mosaic: float = 0.35
     """Four scenes in one."""
     pasted: float = 0.1
     """Scenes with a large close-up, where there are chips to paste."""
@@ -116,25 +116,26 @@ class Scenes:
     def _cut(self, draw: np.random.Generator, photo: Photo, side: int, around: Sequence[float] | None) -> Scene:
         """A square of the photo, scaled so that `around`, or one of its faces, gets the size that was drawn."""
         c, image = self.config, _picture(photo.path)
-        height, width = image.shape[:2]
+        photo_size = np.array(image.shape[1::-1])
+        whole = side / photo_size.max()
         sure = np.nonzero(~photo.ignore)[0]
         if around is not None or len(sure):
             face = photo.box[draw.choice(sure)] if around is None else np.array(around)
             own = max(*(face[2:] - face[:2]), 1.0)
             wanted = np.exp(draw.uniform(np.log(c.smallest), np.log(c.largest * side)))
-            least = draw.uniform(0.4, 1.0) * side / max(height, width)  # an empty scene teaches nothing
-            factor = min(max(wanted / own, least), c.enlarge)
-            middle, room = (face[:2] + face[2:]) / 2, own * factor * 0.45
-            target = draw.uniform(room, side - room, 2) if 2 * room < side else np.full(2, side / 2)
+            factor = min(max(wanted / own, whole * draw.uniform(0.8, 1.2)), c.enlarge)  # an empty scene teaches nothing
+            middle, room = (face[:2] + face[2:]) / 2, max(side / factor - own, 0) / 2
+            middle = middle + draw.uniform(-room, room, 2)
         else:
-            factor = np.exp(draw.uniform(np.log(0.6), np.log(2.5))) * side / max(height, width)
-            middle, target = draw.uniform(0.2, 0.8, 2) * (width, height), np.full(2, side / 2)
+            factor = whole * np.exp(draw.uniform(np.log(0.8), np.log(3.0)))
+            middle = draw.uniform(0, 1, 2) * photo_size
+        middle = _within(middle, photo_size, side / factor)
         angle = np.deg2rad(draw.uniform(-c.roll, c.roll)) if draw.random() < 0.5 else 0.0
         mirror = draw.random() < 0.5
         turn = factor * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         turn = turn @ np.diag([-1.0 if mirror else 1.0, 1.0])
-        matrix = np.column_stack([turn, target - turn @ middle])
-        fill = tuple(int(v) for v in draw.integers(0, 256, 3))
+        matrix = np.column_stack([turn, side / 2 - turn @ middle])
+        fill = tuple(int(v) for v in draw.integers(0, 256, 3)) if draw.random() < 0.5 else (0, 0, 0)
         rows, doubtful = _moved(photo, matrix, mirror, side, c.smallest * 0.75)
         return Scene(_warped(image, matrix, factor, side, fill), rows, doubtful)
 
@@ -161,6 +162,12 @@ class Scenes:
             quality = [cv2.IMWRITE_JPEG_QUALITY, int(draw.integers(15, 80))]
             image = np.asarray(cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR))
         return image
+
+
+def _within(middle: np.ndarray, size: np.ndarray, view: float) -> np.ndarray:
+    """The middle (x, y) of a square view of a photo of this width and height, moved so that it shows as much as it can."""
+    low, high = np.minimum(view / 2, size - view / 2), np.maximum(view / 2, size - view / 2)
+    return np.clip(middle, low, high)
 
 
 def _warped(image: np.ndarray, matrix: np.ndarray, factor: float, side: int, fill: tuple[int, ...]) -> np.ndarray:
