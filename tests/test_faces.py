@@ -40,7 +40,7 @@ def test_having_adds_columns_and_checks_their_length():
 def test_the_answer_of_a_face_is_plain_json_with_the_agreed_keys():
     row = json.loads(json.dumps(some_faces(1).to_dict()))[0]
     assert list(row) == [
-        "box", "score", "landmarks", "expression", "confidence", "unsure", "quality", "probability", "track_id",
+        "box", "score", "landmarks", "expression", "confidence", "unsure", "quality", "probability", "track_id", "raw",
     ]  # fmt: skip
     assert max(row["probability"], key=row["probability"].get) == row["expression"]
     assert row["confidence"] == row["probability"][row["expression"]]

@@ -31,6 +31,8 @@ class Faces:
     """float32 (n,): 0..1, see mien.quality."""
     probability: np.ndarray | None = None
     """float32 (n, k): sums to one, in the order of `labels`."""
+    raw: np.ndarray | None = None
+    """float32 (n, k): what the classifier said of the single frame, where `probability` was steadied along a track."""
     unsure: np.ndarray | None = None
     """bool (n,): confidence or quality is under the model card's thresholds."""
     labels: LabelSet | None = None
@@ -39,7 +41,8 @@ class Faces:
         n = len(self.box)
         if np.shape(self.box) != (n, 4):
             raise ValueError(f"box must be (n, 4); got {np.shape(self.box)}")
-        shapes = {"landmarks": (n, 5, 2), "probability": (n, len(self.labels)) if self.labels else None}
+        said = (n, len(self.labels)) if self.labels else None
+        shapes = {"landmarks": (n, 5, 2), "probability": said, "raw": said}
         for field in fields(self):
             value = getattr(self, field.name)
             if value is None or isinstance(value, LabelSet):
@@ -110,12 +113,17 @@ class Faces:
             "quality": None if self.quality is None else float(self.quality[i]),
             "probability": None,
             "track_id": None if self.track_id is None else int(self.track_id[i]),
+            "raw": None,
         }
         if self.probability is not None and self.labels is not None:
-            p: Mapping[str, float] = dict(zip(self.labels, map(float, self.probability[i]), strict=True))
+            p, raw = (self._named(column, i) for column in (self.probability, self.raw))
             best = self.labels[int(self.probability[i].argmax())]
-            row |= {"expression": best, "confidence": p[best], "probability": p}
+            row |= {"expression": best, "confidence": p[best], "probability": p, "raw": raw or None}
         return row
+
+    def _named(self, column: np.ndarray | None, i: int) -> dict[str, float]:
+        """Name -> probability of one face."""
+        return {} if column is None or self.labels is None else dict(zip(self.labels, map(float, column[i]), strict=True))
 
     def to_frame(self) -> Any:
         """A pandas DataFrame, a row a face, a column a number. Raises MissingExtra without pandas."""
