@@ -14,7 +14,7 @@ LAYERS = [
     "errors labels boxes image fetch catalog runtime weights card",
     "faces answer",
     "quality preprocess detectors classifiers tracking smoothing sources sinks annotators models",
-    "datasets recognizer explain",
+    "datasets recognizer stream explain",
     "evaluation",
     "training batch",
     "feedback",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -58,6 +58,12 @@ class MienFace:
         if self.net is not None:
             return DetectorCard("mien", "", 320, 0.5)
         return DetectorCard.load(find_detector(self.weights))
+
+    def seeing(self, **settings: Any) -> MienFace:
+        """The same net with other settings; it is opened once."""
+        other = replace(self, **settings)
+        other.__dict__ |= {"_net": self._net, "card": self.card}
+        return other
 
     def __call__(self, image: np.ndarray) -> Faces:
         return self.many([image])[0]

@@ -1,0 +1,84 @@
+"""One camera or video: its frames in order in, Faces that are followed, classified and steadied out.
+
+detect -> track -> crop -> classify -> smooth. Detection is most of a frame's time, so it is spared where little is lost:
+between two looks faces are moved on as they moved before, and while all faces are large a smaller picture is enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mien.boxes import longer_side
+from mien.detectors import Detector
+from mien.detectors.mien_face import MienFace
+from mien.faces import Faces
+from mien.image import load
+from mien.recognizer import Recognizer
+from mien.smoothing import Smoother, Unsmoothed
+from mien.tracking import Tracker
+
+
+@dataclass(eq=False)
+class Looks:
+    """Which detector looks at a frame, if any. `whole` sees all that is there; `small` only large faces, at less cost."""
+
+    whole: Detector
+    small: Detector | None = None
+    every: int = 1
+    """Only each n-th frame is looked at while there are faces."""
+    large: float = 0.2
+    """Longer side of a face over the picture's, from which on `small` sees it as well."""
+    newcomers: int = 15
+    """After so many looks at the small picture comes one at the whole: faces that came may be smaller."""
+    _skipped: int = field(default=0, repr=False)
+    _looks: int = field(default=0, repr=False)
+
+    def __call__(self, shape: tuple[int, ...], last: Faces) -> Detector | None:
+        """`last`: the faces of the frame before."""
+        if len(last) and self._skipped + 1 < self.every:
+            self._skipped += 1
+            return None
+        self._skipped = 0
+        enough = len(last) > 0 and longer_side(last.box).min() >= self.large * max(shape[:2])
+        self._looks = self._looks + 1 if enough else 0
+        return self.small if self.small and enough and self._looks % self.newcomers else self.whole
+
+
+class Stream:
+    """`Stream(recognizer)(frame, seconds)` -> Faces. `spare`: look at small pictures where that is enough."""
+
+    def __init__(self, recognizer: Recognizer, smoother: Smoother | None = None, *, every: int = 1, spare: bool = True) -> None:
+        self.recognizer, self.smoother = recognizer, smoother or Unsmoothed()
+        self.looks, self.tracker = _set_up(recognizer.detector, every, spare)
+        self.last = Faces.none()
+
+    def __call__(self, image: Any, time: float | None = None) -> Faces:
+        """Any picture and, if known, the seconds at which it was taken. Raises what `mien.image.load` raises."""
+        return self.classified(*self.found(image, time), time)
+
+    def found(self, image: Any, time: float | None = None) -> tuple[np.ndarray, Faces]:
+        """The picture as an array, and the faces followed in it."""
+        rgb = load(image, self.recognizer.limits)
+        detector = self.looks(rgb.shape, self.last)
+        self.last = self.tracker(detector(rgb), time) if detector else self.tracker.between(self.last, time)
+        return rgb, self.last
+
+    def classified(self, image: np.ndarray, faces: Faces, time: float | None = None) -> Faces:
+        return self.smoother(self.recognizer.classify(image, faces), time)
+
+
+DOUBT = 0.5
+"""Of the detector's threshold: a face that scores so little goes on with a track, and starts none."""
+
+
+def _set_up(detector: Detector, every: int, spare: bool) -> tuple[Looks, Tracker]:
+    if not isinstance(detector, MienFace):
+        return Looks(detector, every=every), Tracker(start=0.0)
+    start = detector.card.score if detector.score is None else detector.score
+    side = detector.longest_side or detector.card.longest_side
+    whole = detector.seeing(score=DOUBT * start)
+    small = whole.seeing(longest_side=side // 2) if spare else None
+    return Looks(whole, small, every), Tracker(start=start)
