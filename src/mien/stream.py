@@ -7,6 +7,7 @@ between two looks faces are moved on as they moved before, and while all faces a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,8 +53,12 @@ class Stream:
 
     def __init__(self, recognizer: Recognizer, smoother: Smoother | None = None, *, every: int = 1, spare: bool = True) -> None:
         self.recognizer, self.smoother = recognizer, smoother or Unsmoothed()
-        self.looks, self.tracker = _set_up(recognizer.detector, every, spare)
+        self.every, self.spare = every, spare
         self.last = Faces.none()
+
+    @cached_property
+    def _parts(self) -> tuple[Looks, Tracker]:
+        return _set_up(self.recognizer.detector, self.every, self.spare)
 
     def __call__(self, image: Any, time: float | None = None) -> Faces:
         """Any picture and, if known, the seconds at which it was taken. Raises what `mien.image.load` raises."""
@@ -62,8 +67,9 @@ class Stream:
     def found(self, image: Any, time: float | None = None) -> tuple[np.ndarray, Faces]:
         """The picture as an array, and the faces followed in it."""
         rgb = load(image, self.recognizer.limits)
-        detector = self.looks(rgb.shape, self.last)
-        self.last = self.tracker(detector(rgb), time) if detector else self.tracker.between(self.last, time)
+        look, track = self._parts
+        detector = look(rgb.shape, self.last)
+        self.last = track(detector(rgb), time) if detector else track.between(self.last, time)
         return rgb, self.last
 
     def classified(self, image: np.ndarray, faces: Faces, time: float | None = None) -> Faces:

@@ -4,6 +4,8 @@ import io
 import json
 import os
 
+import av
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -146,3 +148,24 @@ def test_saving_onto_a_file_is_wrong_usage(folder):
     run = mien("predict", folder / "a_good.jpg", "--save", folder / "a_good.jpg")
     assert run.returncode == 2
     assert b"a folder is wanted" in run.stderr
+
+
+def test_a_face_in_a_video_keeps_its_number_and_what_each_frame_said(tmp_path):
+    """The portrait, moving six pixels a frame."""
+    with av.open(str(tmp_path / "v.mp4"), "w") as file:
+        stream = file.add_stream("mpeg4", rate=10, width=480, height=480, pix_fmt="yuv420p")
+        for i in range(8):
+            frame = av.VideoFrame.from_ndarray(np.roll(astronaut()[:480, :480], 6 * i, axis=1), format="rgb24")
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    run = mien("predict", tmp_path / "v.mp4", "--json", "--smooth", "ema")
+    faces = [json.loads(line)["faces"][0] for line in run.stdout.splitlines()]
+    assert [face["track_id"] for face in faces] == [1] * 8
+    assert faces[0]["raw"] == faces[0]["probability"]
+    assert faces[7]["raw"] != faces[7]["probability"]
+
+
+def test_an_unknown_way_to_smooth_is_wrong_usage_that_names_those_there():
+    run = mien("predict", "photo.jpg", "--smooth", "wavelet")
+    assert run.returncode == 2
+    assert b"ema, majority, none" in run.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,7 @@ from mien.cli.errors import FAILED, complain
 if TYPE_CHECKING:
     from mien.recognizer import Recognizer
     from mien.sources import Frame
+    from mien.stream import Stream
 
 TABLE_ROWS = 500
 """Answers held back to set the columns' widths; a longer run is written in blocks of so many."""
@@ -32,6 +33,9 @@ def predict(
     model: Annotated[str | None, typer.Option(help="A packaged model (mien models list), a run folder or a card.")] = None,
     detector: Annotated[str | None, typer.Option(help="See mien detectors; yunet:FILE takes its weights from a file.")] = None,
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Of a video or camera, only each n-th frame.")] = 1,
+    smooth: Annotated[
+        str, typer.Option(help="Of a video or camera, steady each face's answers: none, ema or majority.")
+    ] = "none",
     allow_private: Annotated[bool, typer.Option(help="Read URLs on private networks and this machine, too.")] = False,
 ) -> None:
     """Find the faces in pictures and videos and name their expressions: angry, disgust, fear, happy, sad, surprise or neutral.
@@ -39,18 +43,21 @@ def predict(
     Exits 0 when all went well, 1 when an input could not be read (its row says why), 2 on wrong usage.
     """
     from mien.recognizer import Recognizer
-    from mien.sources import expand
+    from mien.smoothing import SMOOTHERS
+    from mien.sources import expand, frames
+    from mien.stream import Stream
 
     if save and save.exists() and not save.is_dir():
         raise ValueError(f"--save {save}: this is a file; a folder is wanted")
-    recognizer = Recognizer(detector, model)
+    recognizer, smoother = Recognizer(detector, model), SMOOTHERS[smooth]
     names = expand(sources)
     failed = 0
     with ExitStack() as stack:
         outputs = _outputs(stack, recognizer, json, to, save, live=any(name.startswith("camera:") for name in names))
         step = _progress(stack, names)
         for number, name in enumerate(names):
-            for answer in _answers(recognizer, name, every, allow_private, outputs):
+            stream = Stream(recognizer, smoother(), spare=False)
+            for answer in _answers(stream, frames(name, limits=recognizer.limits, every=every, private=allow_private), outputs):
                 step(number, answer["frame"])
                 if answer["error"]:
                     failed += 1
@@ -62,16 +69,18 @@ def predict(
 
 
 def _answers(
-    recognizer: Recognizer, name: str, every: int, private: bool, outputs: list[Callable[[Frame, Any, dict[str, Any]], None]]
+    stream: Stream, frames: Iterable[Frame], outputs: list[Callable[[Frame, Any, dict[str, Any]], None]]
 ) -> Iterator[dict[str, Any]]:
     from mien.answer import answer
     from mien.faces import Faces
-    from mien.sources import frames
 
-    for frame in frames(name, limits=recognizer.limits, every=every, private=private):
-        faces = recognizer(frame.image) if frame.image is not None else Faces.none()
+    for frame in frames:
+        if frame.image is None:
+            faces = Faces.none()
+        else:
+            faces = stream(frame.image, frame.time_s) if frame.moving else stream.recognizer(frame.image)
         row = answer(
-            frame.source, frame=frame.index, time_s=frame.time_s, size=frame.size, model=recognizer.card.name,
+            frame.source, frame=frame.index, time_s=frame.time_s, size=frame.size, model=stream.recognizer.card.name,
             faces=faces, error=frame.error,
         )  # fmt: skip
         for output in outputs:
