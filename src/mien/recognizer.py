@@ -7,6 +7,7 @@ takes an RGB array and gives Faces; any model of `mien models`, a run folder, or
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,14 +42,27 @@ class Recognizer:
         """Path, bytes, URL, base64, PIL image or RGB array -> Faces with probability, quality and `unsure`.
 
         Boxes are in pixels of the upright picture. Raises what `mien.image.load` raises; no face is no error."""
+        return self.classify(*self.find(image))
+
+    def find(self, image: Any) -> tuple[np.ndarray, Faces]:
+        """Any picture -> the same as an RGB array, and the faces in it."""
         rgb = load(image, self.limits)
-        faces = self.detector(rgb)
-        return self.classify(rgb, faces)
+        return rgb, self.detector(rgb)
 
     def classify(self, image: np.ndarray, faces: Faces) -> Faces:
         """RGB array and faces found in it -> the same faces with what the classifier says of them."""
-        chips = crop_of(self.detector)(image, faces, self.card.preprocessing.size)  # (n, size, size, 3)
-        probability = self.classifier(chips)  # (n, k)
+        return self.classify_all([(image, faces)])[0]
+
+    def classify_all(self, found: Sequence[tuple[np.ndarray, Faces]]) -> list[Faces]:
+        """The faces of several pictures at once: the same answers, sooner."""
+        crop, size = crop_of(self.detector), self.card.preprocessing.size
+        chips = [crop(image, faces, size) for image, faces in found]  # of (n, size, size, 3)
+        probability = self.classifier(np.concatenate(chips)) if chips else ()
+        ends = np.cumsum([len(part) for part in chips])
+        rows = zip(found, chips, np.split(probability, ends[:-1]) if chips else (), strict=True)
+        return [self._said(faces, part, said) for (_, faces), part, said in rows]
+
+    def _said(self, faces: Faces, chips: np.ndarray, probability: np.ndarray) -> Faces:
         good = quality(faces, gray(chips))
         unsure = (probability.max(1, initial=0) < self.card.unsure_confidence) | (good < self.card.unsure_quality)
         return faces.having(probability=probability, labels=self.classifier.labels, quality=good, unsure=unsure)

@@ -1,0 +1,1 @@
+"""`mien serve`: REST, Socket.IO, a page and a dashboard over one recognizer."""
