@@ -58,13 +58,15 @@ class Turns:
         self._clients: OrderedDict[Hashable, deque[Job]] = OrderedDict()
         self._changed = Condition()
 
-    def put(self, job: Job) -> None:
-        """Raises OverflowError when there is no room: for a newcomer the client with the longest queue gives its last job up."""
+    def put(self, job: Job, always: bool = False) -> None:
+        """Raises OverflowError when there is no room: for a newcomer the client with the longest queue gives its last job up.
+
+        `always`: for a client that never has more than one job; there is room for it whatever the others do."""
         with self._changed:
             if self.closed:
                 raise RuntimeError("the engine is closed")
             own = len(self._clients.get(job.client, ()))
-            if self.size >= self.room:
+            if self.size >= self.room and not always:
                 longest = max(self._clients.values(), key=len)
                 if len(longest) <= own + 1:
                     raise OverflowError
@@ -123,13 +125,14 @@ class Engine:
         finish: Callable[[np.ndarray, Faces], Any] = lambda image, faces: faces,
         *,
         within: float = 10.0,
+        always: bool = False,
     ) -> Future[Any]:
         """What `finish` makes of the picture and its classified faces, or what went wrong.
 
-        `within`: seconds in which it must be begun. Raises Busy when the queue is full."""
+        `within`: seconds in which it must be begun. Raises Busy when the queue is full; `always`: see Turns.put."""
         job = Job(client, find, finish, time.monotonic() + within)
         try:
-            self.turns.put(job)
+            self.turns.put(job, always)
         except OverflowError:
             raise Busy(self.turns.room * self.cost / len(self._threads)) from None
         return job.future

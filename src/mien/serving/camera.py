@@ -1,0 +1,138 @@
+"""One client's live frames: bytes of pictures in, at their own pace; an answer for the newest out, one at a time.
+
+A frame that comes while another is worked on waits; the next to come takes its place, and the one that lost it is counted
+in `dropped` of the next answer. So latency is bounded whatever the client sends, and its credit always comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mien.answer import answer
+from mien.errors import MienError
+from mien.faces import Faces
+from mien.image import load
+from mien.serving.engine import Engine
+from mien.stream import Stream
+
+STALE = 5.0
+"""Seconds by which two clocks may drift before a client's own times are no longer believed."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One frame as it came."""
+
+    seq: int
+    jpeg: bytes
+    captured_at: float | None
+    """Milliseconds on the client's clock."""
+    arrived: float
+    """On the clock of time.monotonic."""
+
+    @classmethod
+    def of(cls, message: Any) -> Shot:
+        """Raises ValueError that says what was wanted for a message of another form."""
+        if not isinstance(message, Mapping):
+            raise ValueError(f"a frame is an object with seq, captured_at and jpeg; got {type(message).__name__}")
+        seq, jpeg, captured = message.get("seq"), message.get("jpeg"), message.get("captured_at")
+        if not isinstance(seq, int) or isinstance(seq, bool):
+            raise ValueError(f"seq is {seq!r:.50}; a whole number was wanted")
+        if not isinstance(jpeg, bytes | bytearray | memoryview):
+            raise ValueError(f"jpeg is of type {type(jpeg).__name__}; the bytes of a picture were wanted")
+        if not isinstance(captured, int | float) or isinstance(captured, bool) or not abs(captured) < 1e15:
+            captured = None
+        return cls(seq, bytes(jpeg), captured, time.monotonic())
+
+
+class Camera:
+    """`camera.take(message)`, whenever one comes; `send` gets each answer. All in one event loop."""
+
+    def __init__(self, engine: Engine, stream: Stream, client: object, send: Callable[[dict[str, Any]], None]) -> None:
+        self.engine, self.stream, self.client, self.send = engine, stream, client, send
+        self.loop = asyncio.get_running_loop()
+        self.waiting: Shot | None = None
+        self.busy = self.closed = False
+        self.dropped = 0
+        """Frames that got no answer since the last one."""
+        self.last_shot = time.monotonic()
+        self._clock = Clock()
+
+    def take(self, message: Any) -> None:
+        """Never waits. A frame of another form is answered by an error, like a picture that cannot be read."""
+        if self.closed:
+            return
+        self.last_shot = time.monotonic()
+        try:
+            shot = Shot.of(message)
+        except ValueError as error:
+            self._answer(_seq(message), None, time.monotonic(), error=MienError("frame", str(error)))
+            return
+        if self.waiting:
+            self.dropped += 1
+        self.waiting = shot
+        self._next()
+
+    def close(self) -> None:
+        self.closed, self.waiting = True, None
+
+    def _next(self) -> None:
+        if self.busy or self.waiting is None or self.closed:
+            return
+        shot, self.waiting = self.waiting, None
+        moment = self._clock(shot)
+        found: dict[str, Any] = {}
+
+        def find() -> Any:
+            found["image"] = load(shot.jpeg, self.stream.recognizer.limits, name="frame")
+            return self.stream.found(found["image"], moment)
+
+        def finish(image: Any, faces: Faces) -> Faces:
+            return self.stream.smoother(faces, moment)
+
+        self.busy = True
+        job = self.engine.submit(self.client, find, finish, always=True)
+        job.add_done_callback(lambda done: self.loop.call_soon_threadsafe(self._done, shot, moment, found, done))
+
+    def _done(self, shot: Shot, moment: float, found: dict[str, Any], done: Any) -> None:
+        self.busy = False
+        if self.closed:
+            return
+        error, image = done.exception(), found.get("image")
+        if error is not None and not isinstance(error, MienError):
+            error = MienError("server", f"{type(error).__name__}: {error}")
+        size = None if image is None else (image.shape[1], image.shape[0])
+        faces = Faces.none() if error else done.result()
+        self._answer(shot.seq, shot.captured_at, shot.arrived, time_s=moment, size=size, faces=faces, error=error)
+        self._next()
+
+    def _answer(self, seq: int | None, captured_at: float | None, arrived: float, **more: Any) -> None:
+        """The answer object of the command line, and what belongs to this frame's way."""
+        latency = round(1e3 * (time.monotonic() - arrived), 2)
+        way = {"seq": seq, "captured_at": captured_at, "latency_ms": latency, "dropped": self.dropped}
+        self.dropped = 0
+        self.send(way | answer("camera", frame=seq or 0, model=self.stream.recognizer.card.name, **more))
+
+
+class Clock:
+    """Seconds of a client's stream: by its own clock while that agrees with ours, for the network is uneven."""
+
+    def __init__(self) -> None:
+        self._first: Shot | None = None
+
+    def __call__(self, shot: Shot) -> float:
+        first = self._first = self._first or shot
+        passed = shot.arrived - first.arrived
+        if shot.captured_at is None or first.captured_at is None:
+            return passed
+        own = (shot.captured_at - first.captured_at) / 1e3
+        return own if abs(own - passed) < STALE else passed
+
+
+def _seq(message: Any) -> int | None:
+    seq = message.get("seq") if isinstance(message, Mapping) else None
+    return seq if isinstance(seq, int) else None
