@@ -48,6 +48,8 @@ HOMES = {
     "cv2": {"image", "detectors", "preprocess", "annotators", "sources", "training"},
     "keras": {"models", "training", "explain", "classifiers", "cli"},
     "tensorflow": {"training"},
+    "sqlalchemy": {"feedback"},
+    "alembic": {"feedback"},
     "ray": {"batch"},
 }
 

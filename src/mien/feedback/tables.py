@@ -1,0 +1,93 @@
+"""The database's tables as they are now; how older ones become them is in migrations/."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+
+METADATA = MetaData()
+"""Times are seconds since 1970, UTC; `time_s` are seconds since a session's start."""
+
+keys = Table(
+    "keys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("revoked", Float),
+)
+
+sessions = Table(
+    "sessions",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("client", Text, nullable=False),
+    Column("title", Text, nullable=False, default=""),
+    Column("model", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("started", Float, nullable=False),
+    Column("ended", Float),
+    Column("consent", Text, nullable=False, default=""),
+)
+"""`client`: id of the key that opened it, or `local`. `consent`: the words agreed to for recording; empty: none."""
+
+moments = Table(
+    "moments",
+    METADATA,
+    Column("session", Text, ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("second", Integer, primary_key=True),
+    Column("track", Integer, primary_key=True),
+    Column("frames", Integer, nullable=False),
+    Column("unsure", Integer, nullable=False),
+    Column("probability", JSON, nullable=False),
+)
+"""What was seen of one face in one second: name -> mean probability over `frames`, of which `unsure` were."""
+
+marks = Table(
+    "marks",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("session", Text, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("time_s", Float, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+records = Table(
+    "records",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("session", Text, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("time_s", Float, nullable=False),
+    Column("track", Integer),
+    Column("png", LargeBinary, nullable=False),
+)
+"""Face crops, of sessions with consent alone."""
+
+corrections = Table(
+    "corrections",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("session", Text, ForeignKey("sessions.id", ondelete="SET NULL"), index=True),
+    Column("model", Text, nullable=False),
+    Column("given", JSON),
+    Column("expression", Text, nullable=False),
+    Column("note", Text, nullable=False, default=""),
+    Column("png", LargeBinary),
+    Column("consent", Boolean, nullable=False, default=False),
+)
+"""What a person says a face shows. `given`: name -> probability of the answer that is wrong. `png`: the crop, with consent."""
+
+audit = Table(
+    "audit",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("time", Float, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False, default=""),
+    Column("detail", JSON),
+)
+Index("audit_time", audit.c.time)
