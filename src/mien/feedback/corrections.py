@@ -1,0 +1,67 @@
+"""What people say a face shows, where an answer was wrong: kept with the answer, and with the crop where they agreed."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+
+from mien.feedback import tables
+from mien.feedback.store import Store
+
+NOTE = 1000
+"""Characters that are kept of a note."""
+
+
+class Corrections:
+    """The corrections in a store; `labels` are the names there are."""
+
+    def __init__(self, store: Store, labels: Collection[str]) -> None:
+        self.store, self.labels = store, labels
+
+    def add(
+        self,
+        client: str,
+        model: str,
+        expression: str,
+        *,
+        given: Mapping[str, float] | None = None,
+        session: str | None = None,
+        note: str = "",
+        png: bytes | None = None,
+    ) -> str:
+        """The correction's id. `png`: the face's crop; giving it is consent to keep it. Raises ValueError for an unknown name."""
+        if expression not in self.labels:
+            raise ValueError(f"no expression {expression!r}; there are: {', '.join(self.labels)}")
+        row = {
+            "id": uuid.uuid4().hex, "created": time.time(), "client": client, "model": model, "expression": expression,
+            "given": dict(given) if given else None, "session": session, "note": note[:NOTE],
+            "png": png, "consent": png is not None,
+        }  # fmt: skip
+        with self.store.writing() as c:
+            c.execute(insert(tables.corrections).values(row))
+        return str(row["id"])
+
+    def all(self, client: str | None = None) -> list[dict[str, Any]]:
+        """The newest first, without pictures."""
+        t = tables.corrections
+        query = select(*(column for column in t.c if column.name != "png")).order_by(t.c.created.desc())
+        with self.store.reading() as c:
+            return [dict(row._mapping) for row in c.execute(query if client is None else query.where(t.c.client == client))]
+
+    def png(self, id: str) -> bytes | None:
+        """The crop that was given with it."""
+        with self.store.reading() as c:
+            return c.scalar(select(tables.corrections.c.png).where(tables.corrections.c.id == id))
+
+    def erase(self, id: str, client: str | None = None) -> None:
+        """Raises LookupError for one that is not there, or another client's."""
+        t = tables.corrections
+        own = (t.c.id == id,) if client is None else (t.c.id == id, t.c.client == client)
+        with self.store.writing() as c:
+            if not c.execute(delete(t).where(*own)).rowcount:
+                raise LookupError(f"no correction {id}")
+        self.store.forget()
