@@ -64,7 +64,7 @@ def load(source: Any, limits: Limits = LIMITS, *, name: str | None = None) -> np
             from mien.fetch import fetch
 
             return decode(fetch(source, limits.bytes), limits, name=name or source)
-        data = _from_base64(source)
+        data = _if_base64(source)
         if data is not None:
             return decode(data, limits, name=name or "base64")
     if isinstance(source, str | os.PathLike):
@@ -214,26 +214,30 @@ def check_size(width: int, height: int, limits: Limits, name: str) -> None:
         raise ImageError("too_small", f"{name}: {width} x {height} pixels; at least {limits.side} x {limits.side} are wanted")
 
 
-def _from_base64(text: str) -> bytes | None:
-    """The bytes, where the text can be nothing else: a `data:` URL, or long base64 that names no file."""
+def from_base64(text: str) -> bytes:
+    """The bytes of base64, with or without a `data:` prefix. Raises ImageError for other text."""
     if text.startswith("data:"):
         head, _, body = text.partition(",")
         if not head.endswith(";base64"):
             raise ImageError("unsupported", f"{_short(text)}: a data URL must be base64")
-        return _base64(body)
+    else:
+        body = text
+    try:
+        return base64.b64decode("".join(body.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ImageError("not_an_image", f"{_short(text)}: not base64 ({error})") from error
+
+
+def _if_base64(text: str) -> bytes | None:
+    """The bytes, where the text can be nothing else: a `data:` URL, or long base64 that names no file."""
+    if text.startswith("data:"):
+        return from_base64(text)
     if len(text) < 100 or _exists(text):
         return None
     try:
-        return _base64(text)
+        return from_base64(text)
     except ImageError:
         return None
-
-
-def _base64(text: str) -> bytes:
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ImageError("not_an_image", f"{_short(text)}: not base64 ({error})") from error
 
 
 def _exists(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mien import __version__
-from mien.cli import detectors, evaluate, models, predict, train
+from mien.cli import detectors, evaluate, keys, models, predict, serve, train
 
 app = typer.Typer(
     help="Reads facial expressions: from a folder of faces to a measured model, from a photo to an answer.",
@@ -16,10 +16,12 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command()(predict.predict)
+app.command()(serve.serve)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(detectors.detectors)
 app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
 
 
 def _version(wanted: bool) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from mien.answer import answer
 from mien.errors import MienError
 from mien.faces import Faces
@@ -52,30 +54,42 @@ class Shot:
 class Camera:
     """`camera.take(message)`, whenever one comes; `send` gets each answer. All in one event loop."""
 
-    def __init__(self, engine: Engine, stream: Stream, client: object, send: Callable[[dict[str, Any]], None]) -> None:
-        self.engine, self.stream, self.client, self.send = engine, stream, client, send
+    def __init__(
+        self,
+        engine: Engine,
+        stream: Stream,
+        client: object,
+        send: Callable[[dict[str, Any]], None],
+        seen: Callable[[np.ndarray, Faces, float], None] = lambda image, faces, moment: None,
+    ) -> None:
+        """`seen`: told, in a thread of the engine, of each picture, its faces and the seconds of the stream."""
+        self.engine, self.stream, self.client, self.send, self.seen = engine, stream, client, send, seen
         self.loop = asyncio.get_running_loop()
         self.waiting: Shot | None = None
         self.busy = self.closed = False
         self.dropped = 0
         """Frames that got no answer since the last one."""
-        self.last_shot = time.monotonic()
+        self.moment = 0.0
+        """Seconds of the stream, at the frame that was last begun."""
         self._clock = Clock()
 
     def take(self, message: Any) -> None:
         """Never waits. A frame of another form is answered by an error, like a picture that cannot be read."""
         if self.closed:
             return
-        self.last_shot = time.monotonic()
         try:
             shot = Shot.of(message)
         except ValueError as error:
-            self._answer(_seq(message), None, time.monotonic(), error=MienError("frame", str(error)))
+            self.refuse(message, "frame", str(error))
             return
         if self.waiting:
             self.dropped += 1
         self.waiting = shot
         self._next()
+
+    def refuse(self, message: Any, kind: str, text: str) -> None:
+        """Answer a frame by an error, unseen."""
+        self._answer(_seq(message), None, time.monotonic(), error=MienError(kind, text))
 
     def close(self) -> None:
         self.closed, self.waiting = True, None
@@ -84,7 +98,7 @@ class Camera:
         if self.busy or self.waiting is None or self.closed:
             return
         shot, self.waiting = self.waiting, None
-        moment = self._clock(shot)
+        moment = self.moment = max(self._clock(shot), self.moment)
         found: dict[str, Any] = {}
 
         def find() -> Any:
@@ -92,7 +106,9 @@ class Camera:
             return self.stream.found(found["image"], moment)
 
         def finish(image: Any, faces: Faces) -> Faces:
-            return self.stream.smoother(faces, moment)
+            faces = self.stream.smoother(faces, moment)
+            self.seen(image, faces, moment)
+            return faces
 
         self.busy = True
         job = self.engine.submit(self.client, find, finish, always=True)

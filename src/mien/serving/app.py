@@ -1,0 +1,121 @@
+"""The whole server as one ASGI app: a Service in; REST, Socket.IO, WebSocket, health, metrics and the page out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import socketio
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
+from starlette.staticfiles import StaticFiles
+
+from mien import __version__
+from mien.serving import schemas
+from mien.serving.guard import Guard
+from mien.serving.live import socket_io, web_socket
+from mien.serving.problems import Problem, handled, response
+from mien.serving.rest import client_for, router
+from mien.serving.service import Service
+
+log = logging.getLogger("mien.serve")
+WEB = Path(__file__).parent / "web"
+ABOUT = """Reads facial expressions: what a face shows, never what a person feels.
+
+Answers are described in docs/answer.md. Errors are problem+json: `detail` says what was wrong, `would_work` what to do."""
+
+
+def build(service: Service) -> Guard:
+    """The ASGI app; its lifespan opens and closes the service."""
+    api = FastAPI(
+        title="mien", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=_lifespan,
+        exception_handlers=dict.fromkeys((Problem, HTTPException, Exception), handled),
+    )  # fmt: skip
+    api.state.service = service
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _not_there)
+    api.include_router(router)
+    api.add_api_route("/healthz", health, methods=["GET", "HEAD"], include_in_schema=False)
+    api.add_api_route("/readyz", ready, methods=["GET", "HEAD"], include_in_schema=False)
+    api.add_api_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
+    api.add_api_websocket_route("/v1/live", web_socket)
+    api.mount("/web", StaticFiles(directory=WEB, check_dir=False), name="web")
+    api.openapi = lambda: _described(api)  # type: ignore[method-assign]
+    return Guard(socketio.ASGIApp(socket_io(service), other_asgi_app=api), service)
+
+
+@asynccontextmanager
+async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+    service: Service = api.state.service
+    await asyncio.to_thread(service.open)
+    yield
+    await asyncio.to_thread(service.close)
+
+
+async def health() -> JSONResponse:
+    """The process answers."""
+    return JSONResponse({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """It can do its work."""
+    service: Service = request.app.state.service
+    if not service.ready:
+        return response(Problem(503, "the server is starting or stopping", headers={"Retry-After": "1"}))
+    return JSONResponse({"status": "ready", "model": service.recognizer.card.name})
+
+
+async def metrics(request: Request) -> Response:
+    service, _ = client_for(request, "dashboard")
+    return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """What pydantic found wrong, in one line."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0] if error.errors() else {}
+    where = ".".join(str(part) for part in first.get("loc", ()) if part != "body")
+    malformed = first.get("type") == "json_invalid"
+    detail = f"{where}: {first.get('msg', 'invalid')}" if where and not malformed else str(first.get("msg", "invalid"))
+    return await handled(request, Problem(400 if malformed else 422, detail, would_work="See /openapi.json for the form."))
+
+
+async def _not_there(request: Request, error: Exception) -> Response:
+    """405 names all methods of the path, where Starlette names those of its first route."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        scope = dict(request.scope)
+        methods: set[str] = set()
+        for route in (*request.app.routes, *router.routes):
+            match, _ = route.matches(scope)
+            methods |= set(getattr(route, "methods", None) or ()) if match != Match.NONE else set()
+        allow = ", ".join(sorted(methods))
+        problem = Problem(405, f"{request.method} is not for {request.url.path}; {allow} is", headers={"Allow": allow})
+        return await handled(request, problem)
+    return await handled(request, error)
+
+
+def _described(api: FastAPI) -> dict[str, Any]:
+    """OpenAPI with our form of errors in place of FastAPI's."""
+    if api.openapi_schema:
+        return api.openapi_schema
+    made = get_openapi(title=api.title, version=api.version, description=api.description, routes=api.routes)
+    parts = made.setdefault("components", {}).setdefault("schemas", {})
+    parts["Problem"] = schemas.PROBLEM
+    for name in ("HTTPValidationError", "ValidationError"):
+        parts.pop(name, None)
+    for path in made["paths"].values():
+        for operation in path.values():
+            if "422" in operation["responses"]:
+                operation["responses"]["422"] = schemas._problems(422)[422]
+    made["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    api.openapi_schema = made
+    return made

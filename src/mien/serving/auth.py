@@ -1,0 +1,73 @@
+"""Who asks, and whether they may: an address and headers in, a Client out, or a Problem.
+
+Where only this machine can reach the server, its user needs no key. What comes through a proxy, which hides whose it is,
+needs one; and so does everybody as soon as others can reach the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mien.feedback.keys import SCOPES
+from mien.serving.problems import Problem
+from mien.serving.service import Service
+from mien.serving.settings import is_loopback
+
+LOCAL = "local"
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+@dataclass(frozen=True)
+class Client:
+    """`id`: of the key, or `local`; sessions and corrections are a client's by it."""
+
+    id: str
+    address: str
+    scopes: frozenset[str]
+
+    @property
+    def sees(self) -> str | None:
+        """Whose sessions it may see: its own, or, as None, everybody's."""
+        return None if "dashboard" in self.scopes else self.id
+
+
+def client_of(service: Service, address: str, headers: Mapping[str, str], token: str = "") -> Client:
+    """`token`: where it cannot be in a header. Raises Problem 401 for a wrong or absent key."""
+    token = token or _token(headers)
+    if token:
+        key = service.keys.of(token)
+        if key is None:
+            raise Problem(401, "this key is unknown or was revoked", would_work="Ask the server's owner for a key.")
+        return Client(key.id, address, key.scopes)
+    forwarded = any(name in headers for name in FORWARDED)
+    if service.settings.loopback and is_loopback(address) and not forwarded:
+        return Client(LOCAL, address, frozenset(SCOPES))
+    raise Problem(
+        401, "this server answers only to those who have a key", headers={"WWW-Authenticate": "Bearer"},
+        would_work="Send `Authorization: Bearer KEY`; the server's owner makes keys with `mien keys create NAME`.",
+    )  # fmt: skip
+
+
+def may(client: Client, scope: str) -> None:
+    """Raises Problem 403."""
+    if scope not in client.scopes:
+        held = ", ".join(sorted(client.scopes))
+        raise Problem(403, f"this key may not {SCOPES[scope]}; it is for: {held}", would_work=f"A key with the scope {scope!r}.")
+
+
+def allowed(service: Service, client: Client, pictures: int = 1) -> None:
+    """Count so many pictures against the client's rate. Raises Problem 429."""
+    if client.id == LOCAL and not service.settings.rate_loopback:
+        return
+    seconds = max(service.rates.wait(f"key {client.id}", pictures), service.rates.wait(f"address {client.address}", pictures))
+    if seconds > 0:
+        raise Problem(
+            429, f"more than {service.settings.rate:g} pictures a minute", kind="rate",
+            would_work=f"Wait {seconds:.0f} s.", headers={"Retry-After": str(int(seconds) + 1)},
+        )  # fmt: skip
+
+
+def _token(headers: Mapping[str, str]) -> str:
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")

@@ -1,0 +1,172 @@
+"""What stands before everything else: a whole ASGI app in, the same behind checks of names, sizes and times out.
+
+A page of another site may not use this server through a visitor's browser: its Host must be one of this server's names
+(against DNS rebinding) and its Origin, where the browser sends one, the same (against cross-site requests and sockets).
+Each answer carries a request id and headers that forbid the page everything it does not need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from mien.serving.problems import Problem
+from mien.serving.service import Service
+from mien.serving.settings import is_loopback
+
+log = logging.getLogger("mien.serve")
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PAGE_MAY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": PAGE_MAY,
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+SLOW = 10.0
+"""Seconds that a live client may take to read one message; then it is cut off."""
+PACKETS = "0123456"
+"""First characters of the text messages of Engine.IO; others raise outside of its own handling of errors."""
+
+
+class Guard:
+    """`Guard(app, service)` is the ASGI app to serve."""
+
+    def __init__(self, app: App, service: Service) -> None:
+        self.app, self.service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            check_names(self.service, scope, headers)
+        except Problem as problem:
+            await (_refuse_socket(send) if scope["type"] == "websocket" else _refuse(problem, send))
+            return
+        if scope["type"] == "websocket":
+            await self.app(scope, _checked(scope, receive), _hurried(scope, send))
+        else:
+            await self._answered(scope, receive, send, headers.get("origin"))
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send, origin: str | None) -> None:
+        """Pass an HTTP request on; mark, count and log its answer."""
+        start, id, seen = time.monotonic(), uuid.uuid4().hex[:12], {"status": 500}
+        scope.setdefault("state", {})["request_id"] = id
+        extra = {**HEADERS, "X-Request-Id": id, **_shared(self.service, origin)}
+        if scope["path"].startswith(("/v1", "/metrics")):
+            extra["Cache-Control"] = "no-store"
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen["status"] = message["status"]
+                own = {name.lower() for name, _ in message["headers"]}
+                more = [(name.encode(), value.encode()) for name, value in extra.items() if name.lower().encode() not in own]
+                message = {**message, "headers": [*message["headers"], *more]}
+            await send(message)
+
+        try:
+            await self.app(scope, receive, marked)
+        finally:
+            took, route = time.monotonic() - start, getattr(scope.get("route"), "path", "other")
+            self.service.metrics.requests.labels(route, scope["method"], str(seen["status"])).inc()
+            self.service.metrics.request_seconds.labels(route).observe(took)
+            log.info(
+                "%s %s %s", scope["method"], scope["path"], seen["status"],
+                extra={"request_id": id, "ms": round(1e3 * took, 1), "status": seen["status"], "route": route},
+            )  # fmt: skip
+
+
+def check_names(service: Service, scope: Scope, headers: dict[str, str]) -> None:
+    """Raises Problem 421 for a Host that is not this server's, 403 for another site's page."""
+    host = headers.get("host", "")
+    name = urlsplit(f"//{host}").hostname or ""
+    known = is_loopback(name) or name in service.settings.hosts or name == service.settings.host
+    if not known and not (_is_address(name) and not service.settings.loopback):
+        raise Problem(
+            421, f"{name!r:.100} is not a name of this server", would_work="Its address, or a name given as hosts.",
+        )  # fmt: skip
+    origin = headers.get("origin")
+    foreign = origin is not None and urlsplit(origin).netloc != host and origin not in service.settings.origins
+    across = headers.get("sec-fetch-site") == "cross-site" and origin not in service.settings.origins
+    navigating = headers.get("sec-fetch-mode") == "navigate" and scope.get("method") == "GET"
+    if foreign or (across and not navigating):
+        raise Problem(
+            403, f"a page of {origin or 'another site'} may not use this server", would_work="Its address given as origins."
+        )
+
+
+def _is_address(name: str) -> bool:
+    """An IP address cannot be rebound."""
+    return name.replace(".", "").isdigit() or ":" in name
+
+
+def _shared(service: Service, origin: str | None) -> dict[str, str]:
+    """CORS, for origins that were let in."""
+    if origin is None or origin not in service.settings.origins:
+        return {}
+    return {
+        "Access-Control-Allow-Origin": origin, "Vary": "Origin", "Access-Control-Expose-Headers": "X-Request-Id, Retry-After",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }  # fmt: skip
+
+
+async def _refuse(problem: Problem, send: Send) -> None:
+    headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(problem.to_dict()).encode()})
+
+
+async def _refuse_socket(send: Send) -> None:
+    await send({"type": "websocket.close", "code": 1008})
+
+
+def _checked(scope: Scope, receive: Receive) -> Receive:
+    """Close a Socket.IO connection whose client speaks something else."""
+    if not scope["path"].startswith("/socket.io"):
+        return receive
+
+    async def checked() -> Message:
+        message = await receive()
+        text = message.get("text")
+        if message["type"] == "websocket.receive" and text is not None and text[:1] not in tuple(PACKETS):
+            return {"type": "websocket.disconnect", "code": 1002}
+        return message
+
+    return checked
+
+
+def _hurried(scope: Scope, send: Send) -> Send:
+    """Cut a client off that does not read: its answers would pile up here."""
+
+    async def hurried(message: Message) -> None:
+        try:
+            async with asyncio.timeout(SLOW):
+                await send(message)
+        except TimeoutError:
+            abort = scope.get("extensions", {}).get("mien.abort", lambda: None)
+            with contextlib.suppress(Exception):
+                abort()
+            raise ConnectionError("the client does not read") from None
+
+    return hurried

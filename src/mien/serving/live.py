@@ -1,0 +1,259 @@
+"""Live connections: Socket.IO's namespace /live and a plain WebSocket with the same messages.
+
+Client: `frame` {seq, captured_at, jpeg}, `session` {title, consent}, `mark` {text}, `stop`; server: `hello`, `result`.
+At most CREDIT frames are in flight: each `result` gives one credit back, and one more for every frame it reports dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import struct
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import socketio
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from mien.faces import Faces
+from mien.feedback.sessions import Timeline
+from mien.serving.auth import Client, allowed, client_of, may
+from mien.serving.camera import Camera
+from mien.serving.problems import Problem, problem_of
+from mien.serving.service import Service
+
+log = logging.getLogger("mien.serve")
+CREDIT = 2
+SLOW = 4
+"""Answers that may wait for a client to read them; beyond, its frames are dropped."""
+NAMESPACE = "/live"
+EVENTS = ("frame", "session", "mark", "stop")
+KEPT_EVERY = 1.0
+"""Seconds between two writes of a session's timeline."""
+
+
+class FramePacket(socketio.packet.Packet):  # type: ignore[misc]
+    """One attachment a message, and only events of ours: python-socketio would take any number of the one, and hand a
+    client's own `connect` or `disconnect` to the server's handlers."""
+
+    def decode(self, encoded_packet: str) -> Any:
+        attachments = super().decode(encoded_packet)
+        if (attachments or 0) > 1:
+            raise ValueError("one attachment a message")
+        if self.packet_type in (socketio.packet.EVENT, socketio.packet.BINARY_EVENT):
+            named = isinstance(self.data, list) and self.data and self.data[0] in EVENTS
+            if not named:
+                raise ValueError("an event that is not taken here")
+        return attachments
+
+
+class Live:
+    """One connection, whatever carries it. `send(event, data)` queues a message; `full()`: too many wait to be read."""
+
+    def __init__(self, service: Service, client: Client, send: Callable[[str, Any], None], full: Callable[[], bool]) -> None:
+        self.service, self.client, self._send, self._full = service, client, send, full
+        self.camera = Camera(service.engine, service.stream(), self, self._answered, self._saw)
+        self.timeline = Timeline()
+        self.session: str | None = None
+        self.title, self.consent = "", ""
+        self._last = Faces.none()
+        self._opened = self._kept = time.monotonic()
+        service.cameras[self] = self
+
+    def hello(self) -> dict[str, Any]:
+        card = self.service.recognizer.card
+        return {
+            "model": card.name, "labels": list(self.service.recognizer.classifier.labels), "credit": CREDIT,
+            "purpose": self.service.settings.purpose, "smooth": self.service.settings.smooth,
+        }  # fmt: skip
+
+    def take(self, event: str, data: Any) -> None:
+        """A message of the client's; never waits."""
+        if event == "frame":
+            self._frame(data)
+        elif event == "session" and isinstance(data, Mapping):
+            self.title, self.consent = str(data.get("title", ""))[:200], str(data.get("consent", ""))[:500]
+        elif event == "mark" and isinstance(data, Mapping) and self.session:
+            text = str(data.get("text", ""))[:500]
+            if text:
+                self._later(self.service.sessions.mark, self.session, round(self.camera.moment, 2), text)
+        elif event == "stop":
+            self.keep(everything=True)
+
+    def _frame(self, data: Any) -> None:
+        if self._full():
+            self.camera.dropped += 1
+            return
+        try:
+            allowed(self.service, self.client)
+        except Problem as problem:
+            self.camera.refuse(data, problem.kind or "rate", problem.detail)
+            return
+        self.camera.take(data)
+
+    def _saw(self, image: Any, faces: Faces, moment: float) -> None:
+        """In the engine's thread: what was seen in a frame."""
+        self.service.metrics.saw(faces)
+        self.timeline.add(faces, moment)
+
+    def _answered(self, message: dict[str, Any]) -> None:
+        self.service.metrics.framed(message["latency_ms"] / 1e3, message["dropped"])
+        self._send("result", message)
+        if time.monotonic() - self._kept >= KEPT_EVERY:
+            self.keep()
+
+    def keep(self, everything: bool = False) -> None:
+        """Write the seconds that are over to the session, which begins with the first of them."""
+        self._kept = time.monotonic()
+        rows = self.timeline.take(float("inf") if everything else self.camera.moment)
+        if rows:
+            self._later(self._write, rows)
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        sessions = self.service.sessions
+        if self.session is None:
+            s = self.service.settings
+            self.session = sessions.start(self.client.id, self.service.recognizer.card.name, s.purpose, self.title, self.consent)
+        sessions.add(self.session, rows)
+
+    def _later(self, work: Callable[..., Any], *args: Any) -> None:
+        self.service.write(work, *args)
+
+    def close(self) -> None:
+        if self.service.cameras.pop(self, None) is None:
+            return
+        self.camera.close()
+        self.keep(everything=True)
+        self._later(self._end)
+
+    def _end(self) -> None:
+        if self.session:
+            self.service.sessions.end(self.session)
+
+
+def admit(service: Service, address: str, headers: Mapping[str, str], token: str) -> Client:
+    """Raises Problem for who may not come in, or when all places are taken."""
+    if not service.ready:
+        raise Problem(503, "the server is starting or stopping")
+    client = client_of(service, address, headers, token)
+    may(client, "live")
+    if len(service.cameras) >= service.settings.cameras:
+        raise Problem(503, f"all {service.settings.cameras} live places are taken", would_work="Try again later.")
+    return client
+
+
+def socket_io(service: Service) -> socketio.AsyncServer:
+    """The Socket.IO server with its one namespace."""
+    server = socketio.AsyncServer(
+        async_mode="asgi", async_handlers=False, serializer=FramePacket, max_http_buffer_size=int(service.settings.body_mb * 1e6),
+        ping_interval=10, ping_timeout=10, logger=_quiet(), engineio_logger=_quiet(),
+    )  # fmt: skip
+    connections: dict[str, Live] = {}
+
+    def waiting(sid: str) -> int:
+        socket = server.eio.sockets.get(server.manager.eio_sid_from_sid(sid, NAMESPACE))
+        return 10**6 if socket is None else socket.queue.qsize()
+
+    async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        scope = environ["asgi.scope"]
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        token = str(auth.get("key", "")) if isinstance(auth, Mapping) else ""
+        try:
+            client = admit(service, (scope.get("client") or ("", 0))[0], headers, token)
+        except Problem as problem:
+            raise socketio.exceptions.ConnectionRefusedError(problem.to_dict()) from None
+        pending: set[asyncio.Task[None]] = set()
+
+        def send(event: str, data: Any) -> None:
+            task = asyncio.ensure_future(server.emit(event, data, to=sid, namespace=NAMESPACE))
+            pending.add(task)
+            task.add_done_callback(pending.discard)
+
+        connections[sid] = Live(service, client, send, lambda: waiting(sid) > SLOW)
+        send("hello", connections[sid].hello())
+
+    async def disconnect(sid: str, reason: Any = None) -> None:
+        if live := connections.pop(sid, None):
+            live.close()
+
+    def taken(event: str) -> Callable[..., Any]:
+        async def handler(sid: str, data: Any = None, *more: Any) -> None:
+            if live := connections.get(sid):
+                live.take(event, data)
+
+        return handler
+
+    server.on("connect", connect, namespace=NAMESPACE)
+    server.on("disconnect", disconnect, namespace=NAMESPACE)
+    for event in EVENTS:
+        server.on(event, taken(event), namespace=NAMESPACE)
+    return server
+
+
+def _quiet() -> logging.Logger:
+    """Socket.IO logs a traceback for every malformed packet; ours are counted, not told."""
+    quiet = logging.getLogger("mien.serve.socketio")
+    quiet.setLevel(logging.CRITICAL)
+    return quiet
+
+
+async def web_socket(socket: WebSocket) -> None:
+    """The same messages without Socket.IO: text is JSON [event, data]; a frame is binary.
+
+    A binary frame: seq as uint32 and captured_at as float64, little-endian, then the JPEG."""
+    service: Service = socket.app.state.service
+    headers = {name.lower(): value for name, value in socket.headers.items()}
+    try:
+        client = admit(service, socket.client.host if socket.client else "", headers, socket.query_params.get("key", ""))
+    except Problem as problem:
+        await socket.accept()
+        await socket.send_text(json.dumps(["problem", problem.to_dict()]))
+        await socket.close(1008)
+        return
+    await socket.accept()
+    outgoing: asyncio.Queue[str] = asyncio.Queue()
+    live = Live(
+        service, client, lambda event, data: outgoing.put_nowait(json.dumps([event, data])), lambda: outgoing.qsize() > SLOW
+    )
+    outgoing.put_nowait(json.dumps(["hello", live.hello()]))
+    writer = asyncio.create_task(_written(socket, outgoing))
+    try:
+        while True:
+            async with asyncio.timeout(service.settings.idle):
+                message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                break
+            live.take(*_parsed(message))
+    except (WebSocketDisconnect, TimeoutError, ConnectionError):
+        pass
+    finally:
+        live.close()
+        writer.cancel()
+
+
+HEAD = struct.Struct("<Id")
+
+
+def _parsed(message: Mapping[str, Any]) -> tuple[str, Any]:
+    data = message.get("bytes")
+    if data is not None:
+        if len(data) < HEAD.size:
+            return "frame", {}
+        seq, captured = HEAD.unpack_from(data)
+        return "frame", {"seq": seq, "captured_at": captured, "jpeg": data[HEAD.size :]}
+    try:
+        event, data = json.loads(message.get("text") or "")
+        return str(event), data
+    except (ValueError, TypeError, RecursionError):
+        return "", None
+
+
+async def _written(socket: WebSocket, outgoing: asyncio.Queue[str]) -> None:
+    while True:
+        try:
+            await socket.send_text(await outgoing.get())
+        except Exception as error:  # the reader is gone, or too slow: the receiving side ends the connection
+            log.debug("live connection: %s", problem_of(error).detail)
+            return

@@ -1,0 +1,76 @@
+"""What the server counts: events in, Prometheus text and the dashboard's figures out."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from mien.faces import Faces
+
+SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
+SHARES = tuple(i / 10 for i in range(1, 11))
+WINDOW = 60.0
+"""Seconds that the dashboard's figures are of."""
+MOST = 20_000
+"""Answers that are held for them."""
+
+
+class Metrics:
+    """One server's counters. Names follow Prometheus: base units, `_total` for what only grows."""
+
+    def __init__(self, waiting: Callable[[], int] = lambda: 0, cameras: Callable[[], int] = lambda: 0) -> None:
+        self.registry = CollectorRegistry()
+        own: dict[str, Any] = {"registry": self.registry}
+        self.requests = Counter("mien_requests_total", "Requests answered", ["path", "method", "status"], **own)
+        self.request_seconds = Histogram("mien_request_seconds", "Time of a request", ["path"], buckets=SECONDS, **own)
+        self.frame_seconds = Histogram("mien_frame_seconds", "From a live frame's arrival to its answer", buckets=SECONDS, **own)
+        self.frames = Counter("mien_frames_total", "Live frames", ["outcome"], **own)
+        self.wait_seconds = Histogram("mien_wait_seconds", "Wait of a picture for its turn", buckets=SECONDS, **own)
+        self.batch = Histogram("mien_batch_pictures", "Pictures worked on together", buckets=(1, 2, 4, 8, 16, 32), **own)
+        self.faces = Counter("mien_faces_total", "Faces found", **own)
+        self.confidence = Histogram("mien_confidence", "Probability of the name given", buckets=SHARES, **own)
+        self.unsure = Counter("mien_unsure_total", "Faces whose answer is unsure", **own)
+        self.corrections = Counter("mien_corrections_total", "Answers that people corrected", **own)
+        Gauge("mien_queue_pictures", "Pictures that wait", **own).set_function(waiting)
+        Gauge("mien_cameras", "Live connections", **own).set_function(cameras)
+        self._recent: deque[tuple[float, float, int]] = deque(maxlen=MOST)
+
+    def worked(self, waits: list[float], faces: int, seconds: float) -> None:
+        """An engine's batch is done."""
+        self.batch.observe(len(waits))
+        for wait in waits:
+            self.wait_seconds.observe(wait)
+
+    def saw(self, faces: Faces) -> None:
+        """An answer was given."""
+        self.faces.inc(len(faces))
+        for confidence in faces.confidence if faces.probability is not None else ():
+            self.confidence.observe(float(confidence))
+        self.unsure.inc(int(faces.unsure.sum()) if faces.unsure is not None else 0)
+
+    def framed(self, latency: float, dropped: int) -> None:
+        """A live frame was answered, after `latency` seconds; `dropped` were not, since the last."""
+        self.frame_seconds.observe(latency)
+        self.frames.labels("answered").inc()
+        self.frames.labels("dropped").inc(dropped)
+        self._recent.append((time.monotonic(), latency, dropped))
+
+    def lately(self) -> Mapping[str, float | None]:
+        """Frames a second, latencies and the share dropped, of the last WINDOW seconds."""
+        now = time.monotonic()
+        rows = [row for row in self._recent if now - row[0] <= WINDOW]
+        if not rows:
+            return {"frames_per_second": 0.0, "p50_ms": None, "p95_ms": None, "p99_ms": None, "dropped": 0.0}
+        ms = 1e3 * np.percentile([latency for _, latency, _ in rows], (50, 95, 99))
+        lost = sum(dropped for *_, dropped in rows)
+        passed = max(now - rows[0][0], 1.0)
+        percentiles = zip(("p50_ms", "p95_ms", "p99_ms"), (round(float(v), 2) for v in ms), strict=True)
+        return {"frames_per_second": round(len(rows) / passed, 2), **dict(percentiles), "dropped": lost / (len(rows) + lost)}
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)

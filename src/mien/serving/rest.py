@@ -1,0 +1,211 @@
+"""REST, version 1: pictures in, the answer of the command line out; models, corrections, sessions.
+
+Every error is problem+json (mien.serving.problems). One bad picture among several is an answer with its `error`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from mien.annotators import annotate
+from mien.answer import answer
+from mien.card import ModelCard
+from mien.errors import MienError
+from mien.faces import Faces
+from mien.image import Limits, encode, from_base64, load
+from mien.serving import schemas
+from mien.serving.auth import Client, allowed, client_of, may
+from mien.serving.bodies import Sent, data_of, pictures
+from mien.serving.problems import Problem, problem_of
+from mien.serving.service import Service
+from mien.weights import find_card, packaged
+
+router = APIRouter(prefix="/v1")
+WITHIN = 10.0
+"""Seconds in which a request's picture must be begun."""
+
+
+def service_of(request: Request) -> Service:
+    service: Service = request.app.state.service
+    if not service.ready:
+        raise Problem(503, "the server is starting or stopping", kind="busy", headers={"Retry-After": "1"})
+    return service
+
+
+def client_for(request: Request, scope: str) -> tuple[Service, Client]:
+    service = service_of(request)
+    client = client_of(service, request.client.host if request.client else "", request.headers)
+    may(client, scope)
+    return service, client
+
+
+@router.post("/predict", **schemas.PREDICT)
+async def predict(request: Request) -> Response:
+    """The faces of one picture or several, and what they show.
+
+    Send the bytes of a picture, a form with `image` files, or JSON with base64 or addresses. One picture is answered by
+    one object, several by a list in their order. `Accept: image/png` answers one picture with itself, boxes drawn in."""
+    service, client = client_for(request, "predict")
+    drawn = _drawn(request.headers.get("accept", ""))
+    sent = await pictures(request, service.settings)
+    if drawn and len(sent) > 1:
+        raise Problem(406, f"{len(sent)} pictures cannot be one PNG", would_work="Send one, or accept application/json.")
+    allowed(service, client, len(sent))
+    found = await asyncio.gather(*(_seen(service, client, one) for one in sent), return_exceptions=True)
+    if len(found) == 1:
+        if isinstance(found[0], BaseException):
+            raise found[0]
+        image, faces = found[0]
+        if drawn:
+            return Response(await asyncio.to_thread(lambda: encode(annotate(image, faces))), media_type="image/png", headers=VARY)
+        return JSONResponse(_answer(service, sent[0], found[0]), headers=VARY)
+    return JSONResponse([_answer(service, *pair) for pair in zip(sent, found, strict=True)], headers=VARY)
+
+
+VARY = {"Vary": "Accept"}
+
+
+def _drawn(accept: str) -> bool:
+    """Whether a PNG is wanted rather than JSON. Raises Problem 406 where neither is."""
+    ranked: list[tuple[float, bool]] = []
+    for part in accept.split(",") if accept.strip() else ["*/*"]:
+        kind, *more = (word.strip().lower() for word in part.split(";"))
+        quality = next((word[2:] for word in more if word.startswith("q=")), "1")
+        weight = float(quality) if quality.replace(".", "", 1).isdigit() else 0.0
+        if kind in ("application/json", "application/*", "*/*", "application/problem+json"):
+            ranked.append((weight, False))
+        elif kind in ("image/png", "image/*"):
+            ranked.append((weight, True))
+    best = max(ranked, key=lambda row: row[0], default=(0.0, False))
+    if best[0] <= 0:
+        raise Problem(406, f"{accept!r:.200} is none of the forms there are", would_work="Accept application/json or image/png.")
+    return best[1]
+
+
+async def _seen(service: Service, client: Client, sent: Sent) -> tuple[np.ndarray, Faces]:
+    data = await data_of(sent, service.settings)
+    limits = Limits(bytes=int(service.settings.body_mb * 1e6))
+    recognizer = service.recognizer
+
+    def find() -> tuple[np.ndarray, Faces]:
+        return recognizer.find(load(data, limits, name=sent.name))
+
+    job = service.engine.submit(client.id + client.address, find, lambda image, faces: (image, faces), within=WITHIN)
+    image, faces = await asyncio.wrap_future(job)
+    service.metrics.saw(faces)
+    return image, faces
+
+
+def _answer(service: Service, sent: Sent, found: tuple[np.ndarray, Faces] | BaseException) -> dict[str, Any]:
+    model = service.recognizer.card.name
+    if isinstance(found, tuple):
+        image, faces = found
+        return answer(sent.name, size=(image.shape[1], image.shape[0]), model=model, faces=faces)
+    problem = problem_of(found)
+    return answer(sent.name, model=model, error=MienError(problem.kind or "server", problem.detail))
+
+
+@router.get("/models", **schemas.MODELS)
+async def models(request: Request) -> JSONResponse:
+    """The cards of the models there are; `active` is the one that answers."""
+    service, _ = client_for(request, "predict")
+    cards = {name: json.loads(ModelCard.load(find_card(name)).to_json()) for name in packaged()}
+    active = service.recognizer.card
+    cards.setdefault(active.name, json.loads(active.to_json()))
+    return JSONResponse([{**card, "active": name == active.name} for name, card in cards.items()])
+
+
+@router.post("/feedback", status_code=201, **schemas.FEEDBACK)
+async def correct(request: Request, given: schemas.Correction) -> JSONResponse:
+    """Say what a face shows where an answer was wrong. `face_png`, base64, is kept, and only if it is sent."""
+    service, client = client_for(request, "feedback")
+    allowed(service, client)
+    png = _png(given.face_png) if given.face_png else None
+    session = given.session
+    if session:
+        await asyncio.to_thread(service.sessions.export, session, client.sees)
+    add = service.corrections.add
+    id = await asyncio.to_thread(
+        add, client.id, given.model or service.recognizer.card.name, given.expression,
+        given=given.probability, session=session, note=given.note, png=png,
+    )  # fmt: skip
+    service.metrics.corrections.inc()
+    return JSONResponse({"id": id}, 201)
+
+
+def _png(text: str) -> bytes:
+    """A face's crop as a PNG of our own making, whatever was sent. Raises ImageError."""
+    return encode(load(from_base64(text), Limits(bytes=2_000_000, pixels=1_000_000), name="face_png"))
+
+
+@router.get("/feedback", **schemas.CORRECTIONS)
+async def corrections(request: Request) -> JSONResponse:
+    """The corrections you gave, the newest first; with the scope `dashboard` everybody's."""
+    service, client = client_for(request, "feedback")
+    return JSONResponse(await asyncio.to_thread(service.corrections.all, client.sees))
+
+
+@router.delete("/feedback/{id}", status_code=204, **schemas.ERASED)
+async def uncorrect(request: Request, id: str) -> Response:
+    """Erase a correction and the picture that came with it."""
+    service, client = client_for(request, "feedback")
+    await asyncio.to_thread(service.corrections.erase, id, client.sees)
+    service.store.note(client.id, "erase correction", id)
+    return Response(status_code=204)
+
+
+@router.get("/sessions", **schemas.SESSIONS)
+async def sessions(request: Request) -> JSONResponse:
+    """Your live sessions, the newest first; with the scope `dashboard` everybody's."""
+    service, client = client_for(request, "sessions")
+    return JSONResponse(await asyncio.to_thread(service.sessions.all, client.sees))
+
+
+@router.get("/sessions/{id}", **schemas.SESSION)
+async def session(request: Request, id: str) -> JSONResponse:
+    """All that is kept of a session but pictures: a row a second and face, and its marks."""
+    service, client = client_for(request, "sessions")
+    return JSONResponse(await asyncio.to_thread(service.sessions.export, id, client.sees))
+
+
+@router.get("/sessions/{id}/csv", **schemas.CSV)
+async def session_csv(request: Request, id: str) -> Response:
+    """The same as a table."""
+    service, client = client_for(request, "sessions")
+    whole = await asyncio.to_thread(service.sessions.export, id, client.sees)
+    text = _csv(whole["moments"])
+    name = f'attachment; filename="session-{id[:8]}.csv"'
+    return Response(text, media_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
+
+
+def _csv(moments: Sequence[dict[str, Any]]) -> str:
+    names = list(moments[0]["probability"]) if moments else []
+    lines = [",".join(("second", "track", "frames", "unsure", *names))]
+    for m in moments:
+        lines.append(",".join(str(v) for v in (m["second"], m["track"], m["frames"], m["unsure"], *m["probability"].values())))
+    return "\r\n".join(lines) + "\r\n"
+
+
+@router.post("/sessions/{id}/marks", status_code=201, **schemas.MARKED)
+async def mark(request: Request, id: str, given: schemas.Mark) -> JSONResponse:
+    """Note something at a time of a session, such as a question of an interview."""
+    service, client = client_for(request, "sessions")
+    await asyncio.to_thread(service.sessions.export, id, client.sees)
+    await asyncio.to_thread(service.sessions.mark, id, given.time_s, given.text)
+    return JSONResponse({"time_s": given.time_s, "text": given.text}, 201)
+
+
+@router.delete("/sessions/{id}", status_code=204, **schemas.ERASED)
+async def erase(request: Request, id: str) -> Response:
+    """Erase all that is kept of a session."""
+    service, client = client_for(request, "sessions")
+    await asyncio.to_thread(service.sessions.erase, id, client.sees)
+    service.store.note(client.id, "erase session", id)
+    return Response(status_code=204)

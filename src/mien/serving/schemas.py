@@ -1,0 +1,155 @@
+"""The API's forms, for its OpenAPI description and to check what is sent: pydantic models and what each route declares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HAPPY = {"angry": 0.0, "disgust": 0.0, "fear": 0.0, "happy": 0.97, "sad": 0.0, "surprise": 0.01, "neutral": 0.02}
+FACE = {
+    "box": [180.7, 61.2, 266.0, 173.4], "score": 0.93,
+    "landmarks": [[203.1, 105.9], [242.6, 104.1], [222.8, 126.4], [206.9, 146.0], [241.2, 144.6]],
+    "expression": "happy", "confidence": 0.97, "unsure": False, "quality": 0.98, "probability": HAPPY,
+    "track_id": None, "raw": None,
+}  # fmt: skip
+ANSWER = {
+    "source": "image", "frame": 0, "time_s": 0.0, "width": 512, "height": 512, "model": "default", "error": None, "faces": [FACE],
+}  # fmt: skip
+SESSION_ROW = {
+    "id": "0b1f6f0c5d0e4d0c8d7d4a4f3f1f9b11", "client": "local", "title": "", "model": "default", "purpose": "personal",
+    "started": 1790000000.0, "ended": None, "consent": "", "seconds": 12, "faces": 118,
+}  # fmt: skip
+
+
+class Correction(BaseModel):
+    """What a face shows, where an answer was wrong."""
+
+    model_config = ConfigDict(extra="forbid")
+    expression: str = Field(max_length=100, examples=["sad"])
+    probability: dict[str, float] | None = Field(None, description="of the answer that is corrected", examples=[HAPPY])
+    model: str = Field("", max_length=100, description="that gave it; empty: the one that answers now")
+    session: str | None = Field(None, max_length=100)
+    note: str = Field("", max_length=1000)
+    face_png: str | None = Field(
+        None, max_length=2_800_000, description="base64 of the face's picture; sending it is consent to keep it"
+    )
+
+
+class Mark(BaseModel):
+    """Something that happened at a time of a session."""
+
+    model_config = ConfigDict(extra="forbid")
+    time_s: float = Field(ge=0, le=1e6, allow_inf_nan=False, examples=[12.5])
+    text: str = Field(min_length=1, max_length=500, examples=["second question"])
+
+
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "what was wrong"},
+        "kind": {"type": "string", "description": "a stable word, as in docs/answer.md"},
+        "would_work": {"type": "string", "description": "what to do about it"},
+        "request_id": {"type": "string"},
+    },
+}  # fmt: skip
+MEANINGS = {
+    400: "Malformed", 401: "No key, or a wrong one", 403: "The key may not do that", 404: "Not there",
+    406: "No such form of answer", 413: "Too large", 415: "Of another kind", 422: "Cannot be read",
+    429: "Too many in a minute", 503: "Busy: try again",
+}  # fmt: skip
+
+
+def _problems(*statuses: int) -> dict[int, dict[str, Any]]:
+    """Responses in problem+json."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": MEANINGS[status], "content": content} for status in statuses}
+
+
+def _json(description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
+EVERYWHERE = (401, 403, 429, 503)
+OBJECT: dict[str, Any] = {"type": "object"}
+OBJECTS: dict[str, Any] = {"type": "array", "items": OBJECT}
+BYTES = {"type": "string", "format": "binary"}
+PREDICT: dict[str, Any] = {
+    "responses": {
+        200: {
+            "description": "One answer for one picture, a list for several (docs/answer.md); or the picture, boxes drawn in",
+            "content": {
+                "application/json": {"schema": {"oneOf": [OBJECT, OBJECTS]}, "example": ANSWER},
+                "image/png": {"schema": BYTES},
+            },
+        },
+        **_problems(400, *EVERYWHERE, 404, 406, 413, 415, 422),
+    },
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "image/jpeg": {"schema": BYTES},
+                "image/png": {"schema": BYTES},
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object", "required": ["image"],
+                        "properties": {"image": {"type": "array", "items": BYTES, "minItems": 1}},
+                    },
+                },
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "image": {"type": "string", "description": "base64, with or without data:, or an http(s) address"},
+                            "images": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                        },
+                        "anyOf": [{"required": ["image"]}, {"required": ["images"]}],
+                    },
+                    "examples": {
+                        "address": {"value": {"image": "https://example.org/portrait.jpg"}},
+                        "several": {"value": {"images": ["data:image/png;base64,...", "https://example.org/group.jpg"]}},
+                    },
+                },
+            },
+        }
+    },
+}  # fmt: skip
+MODELS: dict[str, Any] = {
+    "responses": {
+        200: _json("Cards", OBJECTS, [{"name": "default", "labels": list(HAPPY), "active": True}]), **_problems(*EVERYWHERE),
+    }
+}  # fmt: skip
+FEEDBACK: dict[str, Any] = {
+    "responses": {201: _json("Kept", OBJECT, {"id": SESSION_ROW["id"]}), **_problems(400, *EVERYWHERE, 404, 413, 415, 422)}
+}
+CORRECTIONS: dict[str, Any] = {
+    "responses": {
+        200: _json("Corrections", OBJECTS, [{"id": SESSION_ROW["id"], "expression": "sad", "given": HAPPY, "consent": False}]),
+        **_problems(*EVERYWHERE),
+    }
+}
+SESSIONS: dict[str, Any] = {"responses": {200: _json("Sessions", OBJECTS, [SESSION_ROW]), **_problems(*EVERYWHERE)}}
+MARK = {"time_s": 12.5, "text": "second question"}
+MOMENT = {"second": 0, "track": 1, "frames": 10, "unsure": 1, "probability": HAPPY}
+SESSION: dict[str, Any] = {
+    "responses": {
+        200: _json("A session", OBJECT, {**SESSION_ROW, "moments": [MOMENT], "marks": [MARK]}),
+        **_problems(*EVERYWHERE, 404),
+    }
+}
+CSV: dict[str, Any] = {
+    "responses": {
+        200: {"description": "A row a second and face", "content": {"text/csv": {"schema": {"type": "string"}}}},
+        **_problems(*EVERYWHERE, 404),
+    }
+}
+MARKED: dict[str, Any] = {
+    "responses": {
+        201: _json("Noted", OBJECT, {"time_s": 12.5, "text": "second question"}),
+        **_problems(400, *EVERYWHERE, 404, 422),
+    }
+}
+ERASED: dict[str, Any] = {"responses": {204: {"description": "Nothing is left of it"}, **_problems(*EVERYWHERE, 404)}}

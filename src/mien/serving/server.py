@@ -1,0 +1,83 @@
+"""Run it: settings in; a server on its port until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+import uvicorn
+
+from mien.serving.service import Service
+from mien.serving.settings import Settings
+
+
+class Server(uvicorn.Server):
+    """Says where it is once it is ready, and finishes what is in hand before it closes connections."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, told: Any) -> None:
+        super().__init__(config)
+        self.service, self.told = service, told
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.told(self.servers[0].sockets[0].getsockname()[1])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.service.ready = False
+        for server in self.servers:
+            server.close()
+        end = time.monotonic() + self.service.settings.drain
+        while time.monotonic() < end and (self.service.engine.turns.size or any(c.camera.busy for c in self.service.cameras)):
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings, told: Any = lambda port: None) -> int:
+    """`told` gets the port once the server is ready. The exit status."""
+    set_up_logs(settings.json_logs)
+    service = Service(settings)
+    opening = threading.Thread(target=lambda: service.recognizer)  # beside the imports of the web's libraries
+    opening.start()
+    from mien.serving.app import build
+
+    opening.join()
+    config = uvicorn.Config(
+        build(service), host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
+        ws_per_message_deflate=False, ws_max_size=int(settings.body_mb * 1e6), proxy_headers=False, lifespan="on",
+        timeout_graceful_shutdown=max(int(settings.drain), 1),
+    )  # fmt: skip
+    sys.setswitchinterval(0.001)
+    server = Server(config, service, told)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    server.run()
+    return 0 if server.started else 1
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        row = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname.lower()}
+        row |= {"logger": record.name, "message": record.getMessage()}
+        row |= {name: getattr(record, name) for name in ("request_id", "status", "ms", "route") if hasattr(record, name)}
+        if record.exc_info:
+            row["error"] = self.formatException(record.exc_info)
+        return json.dumps(row)
+
+
+def set_up_logs(as_json: bool) -> None:
+    """JSON lines of every request, or, for a person, only what went wrong; on standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if as_json else logging.Formatter("%(levelname)s %(message)s"))
+    for name in ("mien.serve", "uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.INFO if as_json else logging.WARNING)

@@ -1,0 +1,106 @@
+"""All parts of a server behind one interface: settings in; recognizer, engine, store and counters out, opened once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mien.feedback.corrections import Corrections
+from mien.feedback.keys import Keys
+from mien.feedback.sessions import Sessions
+from mien.feedback.store import Store
+from mien.recognizer import Recognizer
+from mien.serving.engine import Engine
+from mien.serving.metrics import Metrics
+from mien.serving.rates import Rates
+from mien.serving.settings import Settings, data_folder
+from mien.smoothing import SMOOTHERS
+from mien.stream import Stream
+
+
+class Service:
+    """`open()` before the first use, from any thread; `close()` after the last."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.started = time.time()
+        self.ready = False
+        self.cameras: dict[Any, Any] = {}
+        """Live connections (mien.serving.live.Live), by themselves."""
+        self.rates = Rates(settings.rate)
+        self._writer = ThreadPoolExecutor(1, "mien-store")
+
+    def open(self) -> None:
+        """Raises ValueError where a setting names what is not there, or others may come and there is no key for them."""
+        self.recognizer.classify(*self.recognizer.find(np.zeros((240, 320, 3), np.uint8)))  # both nets are opened, and warm
+        self.refuse_strangers()
+        _ = self.engine
+        self.store.note("server", "start", self.settings.purpose, legal_basis=self.settings.legal_basis, host=self.settings.host)
+        self.ready = True
+
+    def close(self) -> None:
+        self.ready = False
+        self.engine.close()
+        self._writer.shutdown()
+        self.store.note("server", "stop")
+        self.store.close()
+
+    def write(self, work: Callable[..., Any], *args: Any) -> None:
+        """Do what changes the store beside the frames, in its order; a failure is logged."""
+        if self.ready:
+            self._writer.submit(work, *args).add_done_callback(_told)
+
+    def refuse_strangers(self) -> None:
+        if not self.settings.loopback and not any(key.revoked is None for key in self.keys.all()):
+            raise ValueError(
+                f"host is {self.settings.host!r}, which others can reach, but there is no key; make one: mien keys create NAME"
+            )
+
+    @cached_property
+    def recognizer(self) -> Recognizer:
+        return Recognizer(self.settings.detector or None, self.settings.model or None)
+
+    @cached_property
+    def engine(self) -> Engine:
+        s = self.settings
+        return Engine(self.recognizer, threads=s.threads or None, batch=s.batch, room=s.queue, seen=self.metrics.worked)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        return Metrics(lambda: self.engine.turns.size, lambda: len(self.cameras))
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.settings.data or data_folder())
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self.store)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        return Sessions(self.store)
+
+    @cached_property
+    def corrections(self) -> Corrections:
+        return Corrections(self.store, self.recognizer.classifier.labels)
+
+    @cached_property
+    def smoother(self) -> Callable[[], Any]:
+        made: Callable[[], Any] = SMOOTHERS[self.settings.smooth]
+        return made
+
+    def stream(self) -> Stream:
+        """For one camera."""
+        return Stream(self.recognizer, self.smoother())
+
+
+def _told(done: Future[Any]) -> None:
+    if not done.cancelled() and (error := done.exception()):
+        logging.getLogger("mien.serve").error("the store: %s", error)
