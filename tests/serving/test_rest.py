@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 import pytest
 
@@ -166,3 +167,11 @@ def test_answers_forbid_the_page_what_it_does_not_need(server):
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["cross-origin-opener-policy"] == "same-origin"
     assert headers["cache-control"] == "no-store"
+
+
+def test_the_page_is_there_and_fetches_nothing_from_elsewhere(server):
+    page = server.ask("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert not re.search(rb"(src|href)=.?(https?:)?//", page.body)
+    for name in re.findall(rb'(?:src|href)="(/web/[^"]+)"', page.body):
+        assert server.ask(name.decode()).status == 200

@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
@@ -28,6 +28,7 @@ from mien.serving.service import Service
 
 log = logging.getLogger("mien.serve")
 WEB = Path(__file__).parent / "web"
+PAGES = {"/": "index.html"}
 ABOUT = """Reads facial expressions: what a face shows, never what a person feels.
 
 Answers are described in docs/answer.md. Errors are problem+json: `detail` says what was wrong, `would_work` what to do."""
@@ -47,6 +48,8 @@ def build(service: Service) -> Guard:
     api.add_api_route("/readyz", ready, methods=["GET", "HEAD"], include_in_schema=False)
     api.add_api_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
     api.add_api_websocket_route("/v1/live", web_socket)
+    for path, file in PAGES.items():
+        api.add_api_route(path, lambda file=file: FileResponse(WEB / file), methods=["GET", "HEAD"], include_in_schema=False)
     api.mount("/web", StaticFiles(directory=WEB, check_dir=False), name="web")
     api.openapi = lambda: _described(api)  # type: ignore[method-assign]
     return Guard(socketio.ASGIApp(socket_io(service), other_asgi_app=api), service)
