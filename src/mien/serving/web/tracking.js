@@ -1,0 +1,76 @@
+// Faces followed and steadied along a video: mien.tracking and mien.smoothing (ema) in the browser.
+
+import { iou } from "./recognizer.js";
+
+const [OVERLAP, MARGIN, PATIENCE, COAST, MEMORY] = [0.2, 0.3, 1.0, 0.4, 0.15];
+const HALFLIFE = 0.2;
+const FORGET = 2.0;
+
+const stateOf = ([left, top, right, bottom]) => [
+  (left + right) / 2, (top + bottom) / 2, Math.log(Math.max(right - left, 1e-3)), Math.log(Math.max(bottom - top, 1e-3)),
+];
+const boxOf = ([x, y, w, h], margin) => {
+  const [hw, hh] = [Math.exp(w) * (0.5 + margin), Math.exp(h) * (0.5 + margin)];
+  return [x - hw, y - hh, x + hw, y + hh];
+};
+
+/** `tracker(faces, seconds)` -> the faces that are followed, each with `track_id`. `start`: score that starts a track. */
+export function tracker(start) {
+  let tracks = [];
+  let next = 1;
+  const ahead = (t, now) => {
+    const far = COAST * (1 - Math.exp(-Math.max(now - t.seen, 0) / COAST));
+    return t.state.map((v, i) => v + (i < 2 ? t.speed[i] * far : 0));
+  };
+  const met = (t, state, now) => {
+    const passed = Math.max(now - t.seen, 1e-3);
+    const share = Math.max(1 / t.hits, 1 - Math.exp(-passed / MEMORY));
+    t.speed = t.speed.map((v, i) => v + share * ((state[i] - t.state[i]) / passed - v));
+    Object.assign(t, { state, seen: now, hits: t.hits + 1 });
+  };
+  const match = (rows, faces, free, now) => {
+    const pairs = rows
+      .flatMap((i) => free.map((t) => [iou(boxOf(stateOf(faces[i].box), MARGIN), boxOf(ahead(t, now), MARGIN)), i, t]))
+      .filter(([fit]) => fit >= OVERLAP)
+      .sort((a, b) => b[0] - a[0]);
+    const taken = new Set();
+    for (const [, i, t] of pairs) {
+      if (faces[i].track_id !== null || taken.has(t)) continue;
+      taken.add(t);
+      faces[i].track_id = t.id;
+      met(t, stateOf(faces[i].box), now);
+    }
+    return free.filter((t) => !taken.has(t));
+  };
+  return (found, now) => {
+    const faces = found.map((face) => ({ ...face, track_id: null }));
+    tracks = tracks.filter((t) => now - t.seen <= PATIENCE);
+    const all = faces.map((_, i) => i);
+    const sure = all.filter((i) => faces[i].score >= start);
+    const left = match(sure, faces, tracks, now);
+    match(all.filter((i) => faces[i].score < start), faces, left, now);
+    for (const i of sure.filter((k) => faces[k].track_id === null)) {
+      faces[i].track_id = next;
+      tracks.push({ id: next++, state: stateOf(faces[i].box), speed: [0, 0, 0, 0], seen: now, hits: 1 });
+    }
+    return faces.filter((face) => face.track_id !== null);
+  };
+}
+
+/** `smooth(faces, seconds)` -> the same with `raw`, and `probability` averaged over the last moments of each track. */
+export function smoother() {
+  let memory = new Map();
+  return (faces, now) => {
+    memory = new Map([...memory].filter(([, { seen }]) => now - seen <= FORGET));
+    return faces.map((face) => {
+      const kept = memory.get(face.track_id);
+      const share = kept ? 1 - 0.5 ** ((now - kept.seen) / HALFLIFE) : 1;
+      const probability = Object.fromEntries(
+        Object.entries(face.probability).map(([name, p]) => [name, kept ? kept.probability[name] + share * (p - kept.probability[name]) : p]),
+      );
+      memory.set(face.track_id, { probability, seen: now });
+      const [expression, confidence] = Object.entries(probability).reduce((best, row) => (row[1] > best[1] ? row : best));
+      return { ...face, raw: face.probability, probability, expression, confidence };
+    });
+  };
+}
