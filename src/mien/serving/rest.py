@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from mien.annotators import annotate
 from mien.answer import answer
@@ -23,6 +23,7 @@ from mien.image import Limits, encode, from_base64, load
 from mien.serving import schemas
 from mien.serving.auth import Client, allowed, client_of, may
 from mien.serving.bodies import Sent, data_of, pictures
+from mien.serving.inbrowser import described, net
 from mien.serving.problems import Problem, problem_of
 from mien.serving.service import Service
 from mien.weights import find_card, packaged
@@ -120,6 +121,20 @@ async def models(request: Request) -> JSONResponse:
     active = service.recognizer.card
     cards.setdefault(active.name, json.loads(active.to_json()))
     return JSONResponse([{**card, "active": name == active.name} for name, card in cards.items()])
+
+
+@router.get("/browser", include_in_schema=False)
+async def browser(request: Request) -> JSONResponse:
+    """For the page: what it needs to do the work itself."""
+    service, _ = client_for(request, "predict")
+    return JSONResponse(described(service))
+
+
+@router.get("/browser/{name}", include_in_schema=False)
+async def browser_net(request: Request, name: str) -> Response:
+    service, _ = client_for(request, "predict")
+    headers = {"Cache-Control": "private, max-age=86400"}
+    return FileResponse(net(service, name), media_type="application/octet-stream", headers=headers)
 
 
 @router.post("/feedback", status_code=201, **schemas.FEEDBACK)

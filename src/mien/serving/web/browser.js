@@ -47,7 +47,7 @@ export const browser = {
   },
 
   async predict(blob) {
-    const bitmap = await createImageBitmap(blob).catch(() => null);
+    const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" }).catch(() => null); // levels as they are in the file
     if (!bitmap) throw new Error("This browser cannot read the file as a picture.");
     return call({ bitmap, seq: 0, time: 0, moving: false, name: "image" }, [bitmap]);
   },

@@ -86,14 +86,14 @@ function areas(image, width, height) {
     line.fill(0);
     const start = from * wide * c;
     for (const [x, s, part] of columns) {
-      for (let k = 0; k < c; k++) line[x * c + k] += data[start + s * c + k] * part;
+      for (let k = 0; k < c; k++) line[x * c + k] += Math.fround(data[start + s * c + k] * part);
     }
     if (y !== before) {
       flush();
       before = y;
       sum.fill(0);
     }
-    for (let i = 0; i < sum.length; i++) sum[i] += share * line[i];
+    for (let i = 0; i < sum.length; i++) sum[i] += Math.fround(share * line[i]);
   }
   flush();
   return { data: out, width, height, channels: c };

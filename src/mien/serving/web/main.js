@@ -2,6 +2,7 @@
 
 import * as draw from "./draw.js";
 import * as cards from "./faces.js";
+import { browser } from "./browser.js";
 import { ask, key, post, server } from "./server.js";
 
 const $ = (id) => document.getElementById(id);
@@ -299,11 +300,36 @@ window.addEventListener("resize", () => {
 });
 window.addEventListener("pagehide", stop);
 
+// ---- where the work is done: here by default, unless the server is this machine's own
+
+const own = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+
+async function work(where) {
+  $("where").disabled = true;
+  try {
+    if (where === "browser") await browser.open();
+    state.engine = where === "browser" ? browser : server;
+  } catch (error) {
+    state.engine = server;
+    $("why").textContent = `In this browser it cannot be: ${error.message}`;
+  }
+  document.querySelector(`[name=where][value=${state.engine.name}]`).checked = true;
+  $("where").disabled = false;
+  $("kept").textContent = state.engine === browser ? "Pictures stay on this device." : "Pictures are not kept.";
+  $("consent-where").textContent = state.engine === browser ? "in this browser; nothing is sent" : "on the server";
+}
+
+$("where").addEventListener("change", (event) => {
+  stop();
+  work(event.target.value);
+});
+
 async function begin() {
   try {
     const cards = await ask("/v1/models");
     const active = cards.find((card) => card.active);
     $("model").textContent = `Model ${active.name}`;
+    await work(own ? "server" : "browser");
   } catch (error) {
     if (error.status !== 401) return complain(error.message);
     const given = window.prompt("This server needs a key. Paste yours:", key());
