@@ -175,3 +175,9 @@ def test_the_page_is_there_and_fetches_nothing_from_elsewhere(server):
     assert not re.search(rb"(src|href)=.?(https?:)?//", page.body)
     for name in re.findall(rb'(?:src|href)="(/web/[^"]+)"', page.body):
         assert server.ask(name.decode()).status == 200
+
+
+def test_the_dashboard_is_a_page_too(server):
+    page = server.ask("/dashboard")
+    assert b"/web/dashboard.js" in page.body
+    assert server.ask("/web/dashboard.js").status == 200

@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from mien import __version__
 from mien.serving import schemas
+from mien.serving.dashboard import watch
 from mien.serving.guard import Guard
 from mien.serving.live import socket_io, web_socket
 from mien.serving.problems import Problem, handled, response
@@ -28,7 +29,7 @@ from mien.serving.service import Service
 
 log = logging.getLogger("mien.serve")
 WEB = Path(__file__).parent / "web"
-PAGES = {"/": "index.html"}
+PAGES = {"/": "index.html", "/dashboard": "dashboard.html"}
 ABOUT = """Reads facial expressions: what a face shows, never what a person feels.
 
 Answers are described in docs/answer.md. Errors are problem+json: `detail` says what was wrong, `would_work` what to do."""
@@ -48,6 +49,7 @@ def build(service: Service) -> Guard:
     api.add_api_route("/readyz", ready, methods=["GET", "HEAD"], include_in_schema=False)
     api.add_api_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
     api.add_api_websocket_route("/v1/live", web_socket)
+    api.add_api_websocket_route("/v1/dashboard", watch)
     for path, file in PAGES.items():
         api.add_api_route(path, lambda file=file: FileResponse(WEB / file), methods=["GET", "HEAD"], include_in_schema=False)
     api.mount("/web", StaticFiles(directory=WEB, check_dir=False), name="web")

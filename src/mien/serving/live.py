@@ -58,7 +58,9 @@ class Live:
         self.timeline = Timeline()
         self.session: str | None = None
         self.title, self.consent = "", ""
-        self._last = Faces.none()
+        self._faces: list[dict[str, Any]] = []
+        self._frames = self._lost = 0
+        self._latency: float | None = None
         self._opened = self._kept = time.monotonic()
         service.cameras[self] = self
 
@@ -100,9 +102,20 @@ class Live:
 
     def _answered(self, message: dict[str, Any]) -> None:
         self.service.metrics.framed(message["latency_ms"] / 1e3, message["dropped"])
+        self._frames, self._lost, self._latency = self._frames + 1, self._lost + message["dropped"], message["latency_ms"]
+        self._faces = message["faces"]
         self._send("result", message)
         if time.monotonic() - self._kept >= KEPT_EVERY:
             self.keep()
+
+    def summary(self) -> dict[str, Any]:
+        """For a dashboard."""
+        open_s = time.monotonic() - self._opened
+        return {
+            "id": f"{id(self) % 10**6:06d}", "client": self.client.id, "since_s": round(open_s, 1), "title": self.title,
+            "fps": round(self._frames / max(open_s, 1.0), 2), "dropped": self._lost, "latency_ms": self._latency,
+            "faces": [{k: face[k] for k in ("track_id", "expression", "confidence", "probability")} for face in self._faces],
+        }  # fmt: skip
 
     def keep(self, everything: bool = False) -> None:
         """Write the seconds that are over to the session, which begins with the first of them."""

@@ -1,0 +1,61 @@
+"""What a dashboard shows, now: a Service in, one plain object out; sent every second to whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from mien.serving.auth import client_of, may
+from mien.serving.problems import Problem
+from mien.serving.service import Service
+
+EVERY = 1.0
+"""Seconds between two pictures of the state."""
+
+
+def snapshot(service: Service) -> dict[str, Any]:
+    """Connections, figures of the last minute, and what faces show just now."""
+    cameras = [live.summary() for live in list(service.cameras)]
+    shown: dict[str, float] = {}
+    seen = [face for camera in cameras for face in camera["faces"]]
+    for face in seen:
+        for name, share in face["probability"].items():
+            shown[name] = shown.get(name, 0.0) + share / len(seen)
+    m = service.metrics
+    return {
+        "time": time.time(),
+        "up_s": round(time.time() - service.started),
+        "model": service.recognizer.card.name,
+        "labels": list(service.recognizer.classifier.labels),
+        "purpose": service.settings.purpose,
+        "cameras": cameras,
+        "users": len({camera["client"] for camera in cameras}),
+        "shown": shown,
+        "waiting": service.engine.turns.size,
+        "lately": m.lately(),
+        "faces": m.faces._value.get(),
+        "unsure": m.unsure._value.get(),
+        "corrections": m.corrections._value.get(),
+    }
+
+
+async def watch(socket: WebSocket) -> None:
+    """A WebSocket that is sent a snapshot a second; nothing is read from it."""
+    service: Service = socket.app.state.service
+    await socket.accept()
+    try:
+        headers = {name.lower(): value for name, value in socket.headers.items()}
+        address = socket.client.host if socket.client else ""
+        may(client_of(service, address, headers, socket.query_params.get("key", "")), "dashboard")
+        while service.ready:
+            await socket.send_text(json.dumps(["stats", snapshot(service)]))
+            await asyncio.sleep(EVERY)
+    except Problem as problem:
+        await socket.send_text(json.dumps(["problem", problem.to_dict()]))
+        await socket.close(1008)
+    except (WebSocketDisconnect, ConnectionError, RuntimeError):
+        pass

@@ -1,0 +1,187 @@
+// The dashboard: a snapshot a second over a WebSocket; sessions by REST.
+
+import { colour, percent } from "./draw.js";
+import { ask, key } from "./server.js";
+
+const $ = (id) => document.getElementById(id);
+const MINUTES = 5;
+const history = [];
+let labels = [];
+let opened = null;
+
+function watch() {
+  const address = new URL("/v1/dashboard", location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  if (key()) address.searchParams.set("key", key());
+  const socket = new WebSocket(address);
+  let refused = false;
+  socket.onmessage = ({ data }) => {
+    const [event, message] = JSON.parse(data);
+    if (event === "stats") show(message);
+    else {
+      refused = true;
+      complain([message.detail, message.would_work].filter(Boolean).join(" "));
+    }
+  };
+  socket.onclose = () => {
+    if (refused) return;
+    complain("The connection to the server ended; trying again …");
+    setTimeout(watch, 2000);
+  };
+}
+
+function complain(text) {
+  $("message").textContent = text;
+  $("message").hidden = !text;
+}
+
+const ms = (value) => (value === null ? "–" : `${Math.round(value)} ms`);
+
+function show(now) {
+  complain("");
+  labels = now.labels;
+  $("cameras").textContent = now.cameras.length;
+  $("users").textContent = now.users;
+  $("fps").textContent = now.lately.frames_per_second.toFixed(1);
+  $("p50").textContent = ms(now.lately.p50_ms);
+  $("p99").textContent = ms(now.lately.p99_ms);
+  $("dropped").textContent = percent(now.lately.dropped);
+  $("unsure").textContent = now.faces ? percent(now.unsure / now.faces) : "–";
+  $("corrections").textContent = now.corrections;
+  $("model").textContent = `Model ${now.model}, up ${lasted(now.up_s)}`;
+  history.push({ time: now.time, shown: now.shown });
+  while (history.length && now.time - history[0].time > 60 * MINUTES) history.shift();
+  area($("area"), history.map((row) => ({ x: 1 - (now.time - row.time) / (60 * MINUTES), shares: row.shown })), labels);
+  legend();
+  const top = Object.entries(now.shown).sort((a, b) => b[1] - a[1]).slice(0, 3);
+  $("now").textContent = top.length ? `Now: ${top.map(([name, share]) => `${name} ${percent(share)}`).join(", ")}.` : "No face is in view.";
+  rows($("live"), now.cameras, (camera) => [
+    camera.id, lasted(camera.since_s), camera.fps.toFixed(1), camera.dropped, ms(camera.latency_ms),
+    camera.faces.map((face) => `${face.expression} ${percent(face.confidence)}`).join(", ") || "no face",
+  ]);
+  $("nobody").hidden = now.cameras.length > 0;
+}
+
+function legend() {
+  if ($("legend").children.length === labels.length) return;
+  $("legend").replaceChildren(
+    ...labels.map((name) => {
+      const part = document.createElement("span");
+      const patch = document.createElement("i");
+      patch.style.background = colour(name);
+      part.append(patch, name);
+      return part;
+    }),
+  );
+}
+
+const lasted = (s) => (s < 60 ? `${Math.round(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`);
+
+function rows(body, items, cells) {
+  body.replaceChildren(
+    ...items.map((item) => {
+      const row = document.createElement("tr");
+      for (const cell of cells(item)) {
+        const data = document.createElement("td");
+        data.append(cell instanceof Node ? cell : String(cell));
+        row.append(data);
+      }
+      return row;
+    }),
+  );
+}
+
+/** Shares over time, one upon the other; a gap where there was no face. `points`: {x 0..1, shares}. */
+function area(canvas, points, names) {
+  const ratio = window.devicePixelRatio || 1;
+  const { width, height } = canvas.getBoundingClientRect();
+  canvas.width = width * ratio;
+  canvas.height = height * ratio;
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  const step = points.length > 1 ? Math.max((points.at(-1).x - points[0].x) / (points.length - 1), 1 / width) : 1 / width;
+  for (const { x, shares } of points) {
+    let y = height;
+    for (const name of names) {
+      const high = (shares[name] || 0) * height;
+      pen.fillStyle = colour(name);
+      pen.fillRect((x - step) * width, y - high, step * width + 0.6, high);
+      y -= high;
+    }
+  }
+}
+
+// ---- sessions
+
+async function sessions() {
+  try {
+    const all = await ask("/v1/sessions");
+    $("none").hidden = all.length > 0;
+    rows($("sessions"), all, (s) => [
+      new Date(1e3 * s.started).toLocaleString(), s.title || "–", lasted((s.ended || Date.now() / 1e3) - s.started), s.faces, opener(s),
+    ]);
+  } catch (error) {
+    complain(error.message);
+  }
+}
+
+function opener(s) {
+  const button = Object.assign(document.createElement("button"), { className: "link", type: "button", textContent: "Show" });
+  button.setAttribute("aria-label", `Show the session of ${new Date(1e3 * s.started).toLocaleString()}`);
+  button.addEventListener("click", () => open(s.id));
+  return button;
+}
+
+async function open(id) {
+  try {
+    opened = await ask(`/v1/sessions/${id}`);
+  } catch (error) {
+    return complain(error.message);
+  }
+  $("one").hidden = false;
+  $("one-title").textContent = `Session of ${new Date(1e3 * opened.started).toLocaleString()}`;
+  $("csv").href = `/v1/sessions/${id}/csv`;
+  render();
+  $("one-title").focus();
+}
+
+/** Of an interview the one face seen most, of an audience everybody. */
+function render() {
+  const frames = {};
+  for (const m of opened.moments) frames[m.track] = (frames[m.track] || 0) + m.frames;
+  const most = Object.entries(frames).sort((a, b) => b[1] - a[1])[0]?.[0];
+  const used = opened.moments.filter((m) => $("view").value === "audience" || String(m.track) === most);
+  const seconds = Math.max(1, ...opened.moments.map((m) => m.second + 1));
+  const sums = new Map();
+  for (const m of used) {
+    const sum = sums.get(m.second) || { n: 0, shares: {} };
+    sum.n += 1;
+    for (const [name, p] of Object.entries(m.probability)) sum.shares[name] = (sum.shares[name] || 0) + p;
+    sums.set(m.second, sum);
+  }
+  const names = Object.keys(opened.moments[0]?.probability || {});
+  const points = [...sums].map(([second, { n, shares }]) => ({
+    x: (second + 1) / seconds, shares: Object.fromEntries(names.map((name) => [name, shares[name] / n])),
+  }));
+  area($("session"), points, names);
+  const pen = $("session").getContext("2d");
+  pen.fillStyle = colour("ink");
+  const { width, height } = $("session").getBoundingClientRect();
+  for (const mark of opened.marks) pen.fillRect((mark.time_s / seconds) * width, 0, 2, height);
+  $("marks").replaceChildren(
+    ...opened.marks.map((mark) => Object.assign(document.createElement("li"), { textContent: `${lasted(mark.time_s)}: ${mark.text}` })),
+  );
+}
+
+$("view").addEventListener("change", render);
+$("erase").addEventListener("click", async () => {
+  if (!window.confirm("Erase this session? Nothing is left of it.")) return;
+  await ask(`/v1/sessions/${opened.id}`, { method: "DELETE" });
+  $("one").hidden = true;
+  $("said").textContent = "The session is erased.";
+  sessions();
+});
+
+watch();
+sessions();
+setInterval(sessions, 5000);
