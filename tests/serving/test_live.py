@@ -1,0 +1,175 @@
+"""Live connections to a real server: the official Python client, and a plain WebSocket with the same messages."""
+
+import asyncio
+import json
+import struct
+import time
+
+import pytest
+
+from helpers import astronaut, encoded
+
+socketio = pytest.importorskip("socketio")
+websockets = pytest.importorskip("websockets")
+pytest.importorskip("aiohttp", reason="the official Python client needs aiohttp")
+pytestmark = pytest.mark.slow
+PHOTO = encoded(astronaut(), "JPEG", quality=92)
+
+
+def played(server, play, **more):
+    """What `play(emit, got)` saw: `got` fills with the events that come, as (name, data)."""
+
+    async def run():
+        client, got = socketio.AsyncClient(), []
+        for event in ("hello", "result"):
+            client.on(event, lambda data, event=event: got.append((event, data)), namespace="/live")
+        await client.connect(server.url, namespaces=["/live"], **more)
+        try:
+            await asyncio.wait_for(play(lambda event, data: client.emit(event, data, namespace="/live"), got), 30)
+        finally:
+            await client.disconnect()
+        return got
+
+    return asyncio.run(run())
+
+
+def results(got):
+    return [data for event, data in got if event == "result"]
+
+
+async def until(holds):
+    while not holds():
+        await asyncio.sleep(0.01)
+
+
+def frame(seq, jpeg=PHOTO):
+    return {"seq": seq, "captured_at": time.time() * 1e3, "jpeg": jpeg}
+
+
+def test_frames_are_answered_with_tracks_like_the_picture(server):
+    async def play(emit, got):
+        for seq in range(3):
+            await emit("frame", frame(seq))
+            await until(lambda seq=seq: results(got) and results(got)[-1]["seq"] == seq)
+
+    got = played(server, play)
+    assert got[0][0] == "hello"
+    assert got[0][1]["credit"] == 2
+    first, *_, last = results(got)
+    wanted = server.ask("/v1/predict", PHOTO, content_type="image/jpeg").json["faces"]
+    assert first["faces"][0]["probability"] == pytest.approx(wanted[0]["probability"], abs=1e-5)
+    assert [f["track_id"] for f in last["faces"]] == [f["track_id"] for f in first["faces"]]
+    assert last["faces"][0]["raw"]
+    assert (last["error"], last["dropped"]) == (None, 0)
+
+
+def test_a_flood_is_answered_by_the_newest_and_every_frame_is_accounted_for(server):
+    async def play(emit, got):
+        for seq in range(60):
+            await emit("frame", frame(seq))
+        await until(lambda: results(got) and results(got)[-1]["seq"] == 59)
+
+    answers = results(played(server, play))
+    assert len(answers) < 60
+    assert sum(1 + a["dropped"] for a in answers) == 60
+    assert [a["seq"] for a in answers] == sorted(a["seq"] for a in answers)
+
+
+@pytest.mark.parametrize("bad", [b"junk", "text", None, 5, {"a": 1}, []])
+def test_junk_is_answered_by_an_error_and_the_next_frame_is_fine(server, bad):
+    async def play(emit, got):
+        await emit("frame", frame(0, bad))
+        await emit("frame", bad if not isinstance(bad, bytes) else None)
+        await until(lambda: len(results(got)) == 2)
+        await emit("frame", frame(2))
+        await until(lambda: len(results(got)) == 3)
+
+    *errors, good = results(played(server, play))
+    assert all(answer["error"]["message"] for answer in errors)
+    assert (good["seq"], good["error"]) == (2, None)
+
+
+def test_events_that_are_not_a_clients_to_send_change_nothing(server):
+    async def play(emit, got):
+        for event in ("connect", "disconnect", "result", "x"):
+            await emit(event, {"asgi.scope": {"client": ["127.0.0.1", 1]}})
+        await emit("frame", frame(1))
+        await until(lambda: results(got))
+
+    assert results(played(server, play))[0]["error"] is None
+
+
+def test_a_wrong_key_is_refused(server):
+    async def nothing(emit, got): ...
+
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        played(server, nothing, auth={"key": "mien_a_b"})
+
+
+def test_a_session_is_kept_with_its_marks_and_can_be_exported_and_erased(server):
+    async def play(emit, got):
+        await emit("session", {"title": "a talk"})
+        for seq in range(12):
+            await emit("frame", frame(seq))
+            await until(lambda seq=seq: len(results(got)) == seq + 1)
+            await asyncio.sleep(0.12)
+        await emit("mark", {"text": "question"})
+
+    played(server, play)
+    time.sleep(0.5)
+    row = next(r for r in server.ask("/v1/sessions").json if r["title"] == "a talk")
+    whole = server.ask(f"/v1/sessions/{row['id']}").json
+    assert whole["marks"][0]["text"] == "question"
+    assert sum(m["frames"] for m in whole["moments"]) >= 12
+    assert whole["records"] == 0
+    table = server.ask(f"/v1/sessions/{row['id']}/csv").body.decode().splitlines()
+    assert table[0].startswith("second,track,frames,unsure,angry")
+    assert len(table) == 1 + len(whole["moments"])
+    assert server.ask(f"/v1/sessions/{row['id']}", method="DELETE").status == 204
+    assert server.ask(f"/v1/sessions/{row['id']}").status == 404
+
+
+def test_the_plain_websocket_says_the_same(server):
+    async def play():
+        async with websockets.connect(server.url.replace("http", "ws") + "/v1/live") as socket:
+            hello = json.loads(await socket.recv())
+            await socket.send(struct.pack("<Id", 7, 1e12) + PHOTO)
+            answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+            for junk in (b"", b"x" * 12, "{", '["frame"]', "[1, 2, 3]", '"text"'):
+                await socket.send(junk)
+            await socket.send(struct.pack("<Id", 8, 1e12) + PHOTO)
+            while True:
+                last = json.loads(await asyncio.wait_for(socket.recv(), 10))
+                if last[1]["seq"] == 8:
+                    return hello, answer, last
+
+    hello, answer, last = asyncio.run(play())
+    assert hello[0] == "hello"
+    assert (answer[0], answer[1]["seq"], answer[1]["captured_at"], answer[1]["error"]) == ("result", 7, 1e12, None)
+    assert last[1]["error"] is None
+
+
+def test_a_page_of_another_site_cannot_connect(server):
+    async def play():
+        async with websockets.connect(server.url.replace("http", "ws") + "/v1/live", origin="http://evil.org"):
+            pass
+
+    with pytest.raises(websockets.exceptions.InvalidStatus):
+        asyncio.run(play())
+
+
+def test_the_dashboard_sees_who_is_connected(server):
+    async def play():
+        async with websockets.connect(server.url.replace("http", "ws") + "/v1/live") as camera:
+            await camera.recv()
+            await camera.send(struct.pack("<Id", 1, 1e12) + PHOTO)
+            await camera.recv()
+            async with websockets.connect(server.url.replace("http", "ws") + "/v1/dashboard") as watcher:
+                return json.loads(await asyncio.wait_for(watcher.recv(), 5))
+
+    event, stats = asyncio.run(play())
+    assert event == "stats"
+    assert len(stats["cameras"]) == 1
+    assert stats["cameras"][0]["faces"][0]["expression"] == "happy"
+    assert stats["lately"]["p99_ms"] > 0
+    assert sum(stats["shown"].values()) == pytest.approx(1, abs=1e-3)
