@@ -143,7 +143,7 @@ class Run(ABC, Generic[C]):
                 if value is None or value.shape != tuple(variable.shape):
                     raise ValueError(f"{path} is a checkpoint of another network; remove it or give another run folder")
                 variable.assign(value)
-        self.average = [arrays[f"average_{i}"] for i in range(len(self.average))]
+        self.average = [arrays[f"average_{i}"] for i in range(len(self.raw.weights))]
         self.history = json.loads(str(arrays["history"]))
         self.net.set_weights(self.average)
 
