@@ -14,7 +14,7 @@ import numpy as np
 
 from mien.catalog import Catalog
 from mien.faces import Faces
-from mien.tracking import FRAME
+from mien.tracking import FRAME, later
 
 
 class Smoother(Protocol):
@@ -34,7 +34,7 @@ class _Memory:
 
     def at(self, time: float | None) -> float:
         """The frame's time, and forget what is past."""
-        self.time = max(self.time, self.time + FRAME if time is None else time)
+        self.time = later(self.time, time)
         self.kept = {i: (m, seen) for i, (m, seen) in self.kept.items() if self.time - seen <= self.patience}
         return self.time
 

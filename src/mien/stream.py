@@ -83,8 +83,6 @@ DOUBT = 0.5
 def _set_up(detector: Detector, every: int, spare: bool) -> tuple[Looks, Tracker]:
     if not isinstance(detector, MienFace):
         return Looks(detector, every=every), Tracker(start=0.0)
-    start = detector.card.score if detector.score is None else detector.score
-    side = detector.longest_side or detector.card.longest_side
-    whole = detector.seeing(score=DOUBT * start)
-    small = whole.seeing(longest_side=side // 2) if spare else None
-    return Looks(whole, small, every), Tracker(start=start)
+    whole = detector.seeing(score=DOUBT * detector.least)
+    small = whole.seeing(longest_side=detector.side // 2) if spare else None
+    return Looks(whole, small, every), Tracker(start=detector.least)

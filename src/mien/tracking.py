@@ -19,6 +19,11 @@ FRAME = 0.04
 """Seconds between two frames where nobody says when they were taken."""
 
 
+def later(before: float, time: float | None) -> float:
+    """The time of the next frame: never before the last, FRAME after it where nobody says."""
+    return max(before, before + FRAME if time is None else time)
+
+
 @dataclass(eq=False)
 class Track:
     """One face along the video."""
@@ -82,7 +87,7 @@ class Tracker:
 
     def _pass(self, time: float | None) -> None:
         """It is later, and what nobody saw for long is forgotten."""
-        self._time = max(self._time, self._time + FRAME if time is None else time)
+        self._time = later(self._time, time)
         self.tracks = [t for t in self.tracks if self._time - t.seen <= self.patience]
 
     def _match(self, rows: np.ndarray, states: np.ndarray, ids: np.ndarray, tracks: Sequence[Track]) -> list[Track]:

@@ -59,6 +59,21 @@ class MienFace:
             return DetectorCard("mien", "", 320, 0.5)
         return DetectorCard.load(find_detector(self.weights))
 
+    @property
+    def side(self) -> int:
+        """`longest_side`, or the card's."""
+        return self.longest_side or self.card.longest_side
+
+    @property
+    def least(self) -> float:
+        """`score`, or the card's."""
+        return self.card.score if self.score is None else self.score
+
+    @property
+    def same(self) -> float:
+        """`overlap`, or the card's."""
+        return self.overlap or self.card.overlap
+
     def seeing(self, **settings: Any) -> MienFace:
         """The same net with other settings; it is opened once."""
         other = replace(self, **settings)
@@ -71,7 +86,7 @@ class MienFace:
     def many(self, images: Sequence[np.ndarray]) -> list[Faces]:
         """The faces of each picture, the same as one by one; pictures of one size go through the net together."""
         views = [list(self._views(image)) for image in images]
-        flat = [(*fit(part, self.longest_side or self.card.longest_side), corner) for view in views for part, corner in view]
+        flat = [(*fit(part, self.side), corner) for view in views for part, corner in view]
         found = iter(self._detect([small for small, _, _ in flat]))
         placed = iter([_placed(next(found), shrunk, corner) for _, shrunk, corner in flat])
         return [
@@ -103,8 +118,7 @@ class MienFace:
 
     def _decoded(self, maps: Sequence[np.ndarray], height: int) -> np.ndarray:
         """One picture's maps (h, w, 15) -> the cells above the threshold (n, 15)."""
-        least = self.card.score if self.score is None else self.score
-        limit, rows = np.log(least / (1 - least)), []
+        limit, rows = np.log(self.least / (1 - self.least)), []
         for cells in maps:
             stride = height // cells.shape[0]
             y, x = np.nonzero(cells[..., SCORE] > limit)
@@ -113,7 +127,7 @@ class MienFace:
         return np.concatenate(rows) if rows else np.zeros((0, 15), np.float32)
 
     def _kept(self, rows: np.ndarray, shape: tuple[int, ...]) -> Faces:
-        keep = suppress(rows[:, 1:5], rows[:, 0], self.overlap or self.card.overlap)
+        keep = suppress(rows[:, 1:5], rows[:, 0], self.same)
         score, box, points = rows[keep, 0], rows[keep, 1:5], rows[keep, 5:]
         box = clipped(box, shape[1], shape[0])
         return Faces(box.astype(np.float32), score.astype(np.float32), points.reshape(-1, 5, 2).astype(np.float32))

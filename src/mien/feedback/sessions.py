@@ -80,14 +80,15 @@ class Sessions:
             with self.store.writing() as c:
                 c.execute(statement.on_conflict_do_update(set_=new), rows)
 
-    def mark(self, id: str, time_s: float, text: str) -> None:
-        self._the(id)
+    def mark(self, id: str, time_s: float, text: str, client: str | None = None) -> None:
+        """Raises LookupError as `get` does."""
+        self.get(id, client)
         with self.store.writing() as c:
             c.execute(insert(tables.marks).values(session=id, time_s=time_s, text=text))
 
     def record(self, id: str, time_s: float, track: int | None, png: bytes) -> None:
         """Keep a face's crop. Raises PermissionError for a session without consent."""
-        if not self._the(id).consent:
+        if not self.get(id).consent:
             raise PermissionError(f"session {id} has no consent to record")
         with self.store.writing() as c:
             c.execute(insert(tables.records).values(session=id, time_s=time_s, track=track, png=png))
@@ -103,7 +104,7 @@ class Sessions:
 
     def export(self, id: str, client: str | None = None) -> dict[str, Any]:
         """All there is of a session but pictures. Raises LookupError for one that is not there, or another client's."""
-        head = dict(self._the(id, client)._mapping)
+        head = dict(self.get(id, client)._mapping)
         with self.store.reading() as c:
             moments, marks = (
                 [_plain(row) for row in c.execute(select(t).where(t.c.session == id).order_by(*order))]
@@ -117,7 +118,7 @@ class Sessions:
 
     def records(self, id: str, client: str | None = None) -> list[tuple[float, int | None, bytes]]:
         """Time, track and PNG of each crop that was kept."""
-        self._the(id, client)
+        self.get(id, client)
         r = tables.records
         with self.store.reading() as c:
             rows = c.execute(select(r.c.time_s, r.c.track, r.c.png).where(r.c.session == id).order_by(r.c.id))
@@ -125,7 +126,7 @@ class Sessions:
 
     def erase(self, id: str, client: str | None = None) -> None:
         """Leave nothing of it. Raises LookupError as `export` does."""
-        self._the(id, client)
+        self.get(id, client)
         self._erase([id])
 
     def expire(self, before: float) -> list[str]:
@@ -143,11 +144,12 @@ class Sessions:
             self.store.forget()
 
     def _change(self, id: str, **values: Any) -> None:
-        self._the(id)
+        self.get(id)
         with self.store.writing() as c:
             c.execute(update(tables.sessions).where(tables.sessions.c.id == id).values(values))
 
-    def _the(self, id: str, client: str | None = None) -> Any:
+    def get(self, id: str, client: str | None = None) -> Any:
+        """Its row. Raises LookupError for one that is not there, or another client's."""
         with self.store.reading() as c:
             row = c.execute(select(tables.sessions).where(tables.sessions.c.id == id)).first()
         if row is None or client not in (None, row.client):

@@ -120,7 +120,7 @@ def _described(api: FastAPI) -> dict[str, Any]:
     for path in made["paths"].values():
         for operation in path.values():
             if "422" in operation["responses"]:
-                operation["responses"]["422"] = schemas._problems(422)[422]
+                operation["responses"]["422"] = schemas.problems(422)[422]
     made["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     api.openapi_schema = made
     return made

@@ -6,8 +6,11 @@ needs one; and so does everybody as soon as others can reach the server.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import Headers
 
 from mien.feedback.keys import SCOPES
 from mien.serving.problems import Problem
@@ -32,8 +35,9 @@ class Client:
         return None if "dashboard" in self.scopes else self.id
 
 
-def client_of(service: Service, address: str, headers: Mapping[str, str], token: str = "") -> Client:
-    """`token`: where it cannot be in a header. Raises Problem 401 for a wrong or absent key."""
+def client_of(service: Service, scope: MutableMapping[str, Any], token: str = "") -> Client:
+    """Of an ASGI scope. `token`: where it cannot be in a header. Raises Problem 401 for a wrong or absent key."""
+    address, headers = (scope.get("client") or ("", 0))[0], Headers(scope=scope)
     token = token or _token(headers)
     if token:
         key = service.keys.of(token)

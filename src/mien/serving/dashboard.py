@@ -48,9 +48,7 @@ async def watch(socket: WebSocket) -> None:
     service: Service = socket.app.state.service
     await socket.accept()
     try:
-        headers = {name.lower(): value for name, value in socket.headers.items()}
-        address = socket.client.host if socket.client else ""
-        may(client_of(service, address, headers, socket.query_params.get("key", "")), "dashboard")
+        may(client_of(service, socket.scope, socket.query_params.get("key", "")), "dashboard")
         while service.ready:
             await socket.send_text(json.dumps(["stats", snapshot(service)]))
             await asyncio.sleep(EVERY)

@@ -17,6 +17,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
+
 from mien.serving.problems import Problem
 from mien.serving.service import Service
 from mien.serving.settings import is_loopback
@@ -58,7 +60,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = Headers(scope=scope)
         try:
             check_names(self.service, scope, headers)
         except Problem as problem:
@@ -97,7 +99,7 @@ class Guard:
             )  # fmt: skip
 
 
-def check_names(service: Service, scope: Scope, headers: dict[str, str]) -> None:
+def check_names(service: Service, scope: Scope, headers: Headers) -> None:
     """Raises Problem 421 for a Host that is not this server's, 403 for another site's page."""
     host = headers.get("host", "")
     name = urlsplit(f"//{host}").hostname or ""

@@ -30,11 +30,10 @@ def described(service: Service) -> dict[str, Any]:
     detector, classifier = service.recognizer.detector, service.recognizer.classifier
     assert isinstance(detector, MienFace)
     assert isinstance(classifier, OnnxClassifier)
-    seen = {"longest_side": detector.longest_side or detector.card.longest_side, "score": detector.score or detector.card.score}
     return {
         "detector": {
             "url": f"/v1/browser/detector?{paths['detector'].stat().st_mtime_ns:x}",
-            "card": seen | {"overlap": detector.overlap or detector.card.overlap},
+            "card": {"longest_side": detector.side, "score": detector.least, "overlap": detector.same},
             "crop": asdict(crop_of(detector)),
         },
         "classifier": {

@@ -11,7 +11,7 @@ import json
 import logging
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import socketio
@@ -80,7 +80,7 @@ class Live:
         elif event == "mark" and isinstance(data, Mapping) and self.session:
             text = str(data.get("text", ""))[:500]
             if text:
-                self._later(self.service.sessions.mark, self.session, round(self.camera.moment, 2), text)
+                self.service.write(self.service.sessions.mark, self.session, round(self.camera.moment, 2), text)
         elif event == "stop":
             self.keep(everything=True)
 
@@ -122,7 +122,7 @@ class Live:
         self._kept = time.monotonic()
         rows = self.timeline.take(float("inf") if everything else self.camera.moment)
         if rows:
-            self._later(self._write, rows)
+            self.service.write(self._write, rows)
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
         sessions = self.service.sessions
@@ -131,26 +131,23 @@ class Live:
             self.session = sessions.start(self.client.id, self.service.recognizer.card.name, s.purpose, self.title, self.consent)
         sessions.add(self.session, rows)
 
-    def _later(self, work: Callable[..., Any], *args: Any) -> None:
-        self.service.write(work, *args)
-
     def close(self) -> None:
         if self.service.cameras.pop(self, None) is None:
             return
         self.camera.close()
         self.keep(everything=True)
-        self._later(self._end)
+        self.service.write(self._end)
 
     def _end(self) -> None:
         if self.session:
             self.service.sessions.end(self.session)
 
 
-def admit(service: Service, address: str, headers: Mapping[str, str], token: str) -> Client:
+def admit(service: Service, scope: MutableMapping[str, Any], token: str) -> Client:
     """Raises Problem for who may not come in, or when all places are taken."""
     if not service.ready:
         raise Problem(503, "the server is starting or stopping")
-    client = client_of(service, address, headers, token)
+    client = client_of(service, scope, token)
     may(client, "live")
     if len(service.cameras) >= service.settings.cameras:
         raise Problem(503, f"all {service.settings.cameras} live places are taken", would_work="Try again later.")
@@ -170,11 +167,9 @@ def socket_io(service: Service) -> socketio.AsyncServer:
         return 10**6 if socket is None else socket.queue.qsize()
 
     async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
-        scope = environ["asgi.scope"]
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         token = str(auth.get("key", "")) if isinstance(auth, Mapping) else ""
         try:
-            client = admit(service, (scope.get("client") or ("", 0))[0], headers, token)
+            client = admit(service, environ["asgi.scope"], token)
         except Problem as problem:
             raise socketio.exceptions.ConnectionRefusedError(problem.to_dict()) from None
         pending: set[asyncio.Task[None]] = set()
@@ -217,9 +212,8 @@ async def web_socket(socket: WebSocket) -> None:
 
     A binary frame: seq as uint32 and captured_at as float64, little-endian, then the JPEG."""
     service: Service = socket.app.state.service
-    headers = {name.lower(): value for name, value in socket.headers.items()}
     try:
-        client = admit(service, socket.client.host if socket.client else "", headers, socket.query_params.get("key", ""))
+        client = admit(service, socket.scope, socket.query_params.get("key", ""))
     except Problem as problem:
         await socket.accept()
         await socket.send_text(json.dumps(["problem", problem.to_dict()]))
@@ -227,10 +221,12 @@ async def web_socket(socket: WebSocket) -> None:
         return
     await socket.accept()
     outgoing: asyncio.Queue[str] = asyncio.Queue()
-    live = Live(
-        service, client, lambda event, data: outgoing.put_nowait(json.dumps([event, data])), lambda: outgoing.qsize() > SLOW
-    )
-    outgoing.put_nowait(json.dumps(["hello", live.hello()]))
+
+    def send(event: str, data: Any) -> None:
+        outgoing.put_nowait(json.dumps([event, data]))
+
+    live = Live(service, client, send, lambda: outgoing.qsize() > SLOW)
+    send("hello", live.hello())
     writer = asyncio.create_task(_written(socket, outgoing))
     try:
         while True:

@@ -42,7 +42,7 @@ def service_of(request: Request) -> Service:
 
 def client_for(request: Request, scope: str) -> tuple[Service, Client]:
     service = service_of(request)
-    client = client_of(service, request.client.host if request.client else "", request.headers)
+    client = client_of(service, request.scope)
     may(client, scope)
     return service, client
 
@@ -145,7 +145,7 @@ async def correct(request: Request, given: schemas.Correction) -> JSONResponse:
     png = _png(given.face_png) if given.face_png else None
     session = given.session
     if session:
-        await asyncio.to_thread(service.sessions.export, session, client.sees)
+        await asyncio.to_thread(service.sessions.get, session, client.sees)
     add = service.corrections.add
     id = await asyncio.to_thread(
         add, client.id, given.model or service.recognizer.card.name, given.expression,
@@ -212,8 +212,7 @@ def _csv(moments: Sequence[dict[str, Any]]) -> str:
 async def mark(request: Request, id: str, given: schemas.Mark) -> JSONResponse:
     """Note something at a time of a session, such as a question of an interview."""
     service, client = client_for(request, "sessions")
-    await asyncio.to_thread(service.sessions.export, id, client.sees)
-    await asyncio.to_thread(service.sessions.mark, id, given.time_s, given.text)
+    await asyncio.to_thread(service.sessions.mark, id, given.time_s, given.text, client.sees)
     return JSONResponse({"time_s": given.time_s, "text": given.text}, 201)
 
 

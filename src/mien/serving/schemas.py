@@ -62,7 +62,7 @@ MEANINGS = {
 }  # fmt: skip
 
 
-def _problems(*statuses: int) -> dict[int, dict[str, Any]]:
+def problems(*statuses: int) -> dict[int, dict[str, Any]]:
     """Responses in problem+json."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": MEANINGS[status], "content": content} for status in statuses}
@@ -85,7 +85,7 @@ PREDICT: dict[str, Any] = {
                 "image/png": {"schema": BYTES},
             },
         },
-        **_problems(400, *EVERYWHERE, 404, 406, 413, 415, 422),
+        **problems(400, *EVERYWHERE, 404, 406, 413, 415, 422),
     },
     "openapi_extra": {
         "requestBody": {
@@ -119,37 +119,37 @@ PREDICT: dict[str, Any] = {
 }  # fmt: skip
 MODELS: dict[str, Any] = {
     "responses": {
-        200: _json("Cards", OBJECTS, [{"name": "default", "labels": list(HAPPY), "active": True}]), **_problems(*EVERYWHERE),
+        200: _json("Cards", OBJECTS, [{"name": "default", "labels": list(HAPPY), "active": True}]), **problems(*EVERYWHERE),
     }
 }  # fmt: skip
 FEEDBACK: dict[str, Any] = {
-    "responses": {201: _json("Kept", OBJECT, {"id": SESSION_ROW["id"]}), **_problems(400, *EVERYWHERE, 404, 413, 415, 422)}
+    "responses": {201: _json("Kept", OBJECT, {"id": SESSION_ROW["id"]}), **problems(400, *EVERYWHERE, 404, 413, 415, 422)}
 }
 CORRECTIONS: dict[str, Any] = {
     "responses": {
         200: _json("Corrections", OBJECTS, [{"id": SESSION_ROW["id"], "expression": "sad", "given": HAPPY, "consent": False}]),
-        **_problems(*EVERYWHERE),
+        **problems(*EVERYWHERE),
     }
 }
-SESSIONS: dict[str, Any] = {"responses": {200: _json("Sessions", OBJECTS, [SESSION_ROW]), **_problems(*EVERYWHERE)}}
+SESSIONS: dict[str, Any] = {"responses": {200: _json("Sessions", OBJECTS, [SESSION_ROW]), **problems(*EVERYWHERE)}}
 MARK = {"time_s": 12.5, "text": "second question"}
 MOMENT = {"second": 0, "track": 1, "frames": 10, "unsure": 1, "probability": HAPPY}
 SESSION: dict[str, Any] = {
     "responses": {
         200: _json("A session", OBJECT, {**SESSION_ROW, "moments": [MOMENT], "marks": [MARK]}),
-        **_problems(*EVERYWHERE, 404),
+        **problems(*EVERYWHERE, 404),
     }
 }
 CSV: dict[str, Any] = {
     "responses": {
         200: {"description": "A row a second and face", "content": {"text/csv": {"schema": {"type": "string"}}}},
-        **_problems(*EVERYWHERE, 404),
+        **problems(*EVERYWHERE, 404),
     }
 }
 MARKED: dict[str, Any] = {
     "responses": {
         201: _json("Noted", OBJECT, {"time_s": 12.5, "text": "second question"}),
-        **_problems(400, *EVERYWHERE, 404, 422),
+        **problems(400, *EVERYWHERE, 404, 422),
     }
 }
-ERASED: dict[str, Any] = {"responses": {204: {"description": "Nothing is left of it"}, **_problems(*EVERYWHERE, 404)}}
+ERASED: dict[str, Any] = {"responses": {204: {"description": "Nothing is left of it"}, **problems(*EVERYWHERE, 404)}}
