@@ -39,7 +39,7 @@ def build(service: Service) -> Guard:
     """The ASGI app; its lifespan opens and closes the service."""
     api = FastAPI(
         title="mien", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=_lifespan,
-        exception_handlers=dict.fromkeys((Problem, HTTPException, Exception), handled),
+        exception_handlers=dict.fromkeys((Problem, Exception), handled),
     )  # fmt: skip
     api.state.service = service
     api.add_exception_handler(RequestValidationError, _invalid)

@@ -77,10 +77,10 @@ class Live:
             self._frame(data)
         elif event == "session" and isinstance(data, Mapping):
             self.title, self.consent = str(data.get("title", ""))[:200], str(data.get("consent", ""))[:500]
-        elif event == "mark" and isinstance(data, Mapping) and self.session:
+        elif event == "mark" and isinstance(data, Mapping):
             text = str(data.get("text", ""))[:500]
             if text:
-                self.service.write(self.service.sessions.mark, self.session, round(self.camera.moment, 2), text)
+                self.service.write(self._mark, round(self.camera.moment, 2), text)
         elif event == "stop":
             self.keep(everything=True)
 
@@ -118,18 +118,24 @@ class Live:
         }  # fmt: skip
 
     def keep(self, everything: bool = False) -> None:
-        """Write the seconds that are over to the session, which begins with the first of them."""
+        """Write the seconds that are over to the session."""
         self._kept = time.monotonic()
         rows = self.timeline.take(float("inf") if everything else self.camera.moment)
         if rows:
             self.service.write(self._write, rows)
 
-    def _write(self, rows: list[dict[str, Any]]) -> None:
-        sessions = self.service.sessions
+    def _begun(self) -> str:
+        """The session, which begins with the first thing that is kept; in the store's thread, like all that follows."""
         if self.session is None:
-            s = self.service.settings
-            self.session = sessions.start(self.client.id, self.service.recognizer.card.name, s.purpose, self.title, self.consent)
-        sessions.add(self.session, rows)
+            model, purpose = self.service.recognizer.card.name, self.service.settings.purpose
+            self.session = self.service.sessions.start(self.client.id, model, purpose, self.title, self.consent)
+        return self.session
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        self.service.sessions.add(self._begun(), rows)
+
+    def _mark(self, time_s: float, text: str) -> None:
+        self.service.sessions.mark(self._begun(), time_s, text)
 
     def close(self) -> None:
         if self.service.cameras.pop(self, None) is None:
