@@ -49,5 +49,5 @@ def _show(report: dict[str, Any]) -> None:
         table.add_row(name, f"{row['faces']:,}", *("" if row[c] is None else f"{row[c]:.3f}" for c in cells))
     Console().print(table)
     error = report["landmark_error"]
-    said = "" if error is None else f"   landmarks off by {error:.3f} of the distance of the eyes"
+    said = "" if error is None else f"   half of the landmarks are off by less than {error:.3f} of the distance of the eyes"
     typer.echo(f"photos {report['images']:,}{said}")

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from mien.models.layers import BatchNorm, Conv2D, DepthwiseConv2D, conv
+from mien.models.layers import conv
 
 OUTPUTS = 1 + 4 + 10
 """A cell's numbers: score, centre (2), size (2), five points (10)."""
@@ -49,8 +49,8 @@ def face_net(
 
 
 def _separable(x: Any, width: int, strides: int = 1, activation: str | None = "relu") -> Any:
-    x = DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False)(x)
-    x = layers.Activation("relu")(BatchNorm(momentum=0.97, epsilon=1e-5)(x))
+    x = layers.DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False)(x)
+    x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.97, epsilon=1e-5)(x))
     return conv(x, width, kernel=1, activation=activation)
 
 
@@ -74,5 +74,5 @@ def _heads(levels: Sequence[Any], width: int, depth: int) -> list[Any]:
     for x in levels:
         for _ in range(depth):
             x = _separable(x, width)
-        maps.append(Conv2D(OUTPUTS, 1, padding="same", bias_initializer=keras.initializers.Constant(FIRST))(x))
+        maps.append(layers.Conv2D(OUTPUTS, 1, padding="same", bias_initializer=keras.initializers.Constant(FIRST))(x))
     return maps

@@ -8,8 +8,6 @@ from typing import Any
 import keras
 from keras import layers, regularizers
 
-from mien.models.layers import BatchNorm
-
 L2 = 0.01  # as in the authors' code
 
 
@@ -21,16 +19,16 @@ def mini_xception(
     x = inputs
     for _ in range(2):
         x = layers.Conv2D(8, 3, use_bias=False, kernel_regularizer=regularizers.L2(L2))(x)
-        x = layers.Activation("relu")(BatchNorm()(x))
+        x = layers.Activation("relu")(layers.BatchNormalization()(x))
     for width in widths:
         x = _block(x, width)
     return keras.Model(inputs, {name: _head(x, name, classes) for name, classes in heads.items()})
 
 
 def _block(x: Any, width: int) -> Any:
-    shortcut = BatchNorm()(layers.Conv2D(width, 1, strides=2, padding="same", use_bias=False)(x))
-    x = layers.Activation("relu")(BatchNorm()(_separable(x, width)))
-    x = BatchNorm()(_separable(x, width))
+    shortcut = layers.BatchNormalization()(layers.Conv2D(width, 1, strides=2, padding="same", use_bias=False)(x))
+    x = layers.Activation("relu")(layers.BatchNormalization()(_separable(x, width)))
+    x = layers.BatchNormalization()(_separable(x, width))
     x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
     return layers.Add()([x, shortcut])
 

@@ -112,6 +112,4 @@ def _example(net: keras.Model) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    import mien.models.layers  # noqa: F401  (registers what the file may hold)
-
     _export(keras.saving.load_model(sys.argv[1]), Path(sys.argv[2]))

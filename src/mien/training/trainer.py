@@ -12,6 +12,7 @@ import numpy as np
 from mien.card import Preprocessing
 from mien.labels import LabelSet
 from mien.models import MODELS
+from mien.models.on_torch import trained
 from mien.training.augmentation import Augment
 from mien.training.config import LABELS, VOTES, TrainConfig
 from mien.training.losses import smoothed_cross_entropy, soft_cross_entropy
@@ -109,7 +110,7 @@ class Trainer(Run[TrainConfig]):
 def _trainee(net: keras.Model, augment: Augment, preprocessing: Preprocessing) -> keras.Model:
     chips = keras.Input((preprocessing.size, preprocessing.size, preprocessing.depth), dtype="uint8")
     x = augment(keras.layers.Rescaling(1.0)(chips))
-    return keras.Model(chips, net(Normalise(preprocessing)(x)))
+    return keras.Model(chips, trained(net)(Normalise(preprocessing)(x)))
 
 
 def predict(net: keras.Model, data: Tensors, preprocessing: Preprocessing, batch: int = 256) -> dict[str, np.ndarray]:

@@ -33,7 +33,7 @@ class SceneConfig:
     """Pixels, longer side of the face a scene is drawn around; faces that become smaller count as doubtful."""
     largest: float = 0.95
     enlarge: float = 3.0
-    """A photo is enlarged at most so many times."""
+    """A photo is enlarged at most so many times, and less around a face of under 36 pixels, which has little to show."""
     roll: float = 30.0
     """Degrees, either way, in half of the scenes."""
     negatives: float = 0.2
@@ -123,7 +123,8 @@ class Scenes:
             face = photo.box[draw.choice(sure)] if around is None else np.array(around)
             own = max(*(face[2:] - face[:2]), 1.0)
             wanted = np.exp(draw.uniform(np.log(c.smallest), np.log(c.largest * side)))
-            factor = min(max(wanted / own, whole * draw.uniform(0.8, 1.2)), c.enlarge)  # an empty scene teaches nothing
+            most = min(max(own / 12, 1.25), c.enlarge)
+            factor = min(max(wanted / own, whole * draw.uniform(0.8, 1.2)), most)  # an empty scene teaches nothing
             middle, room = (face[:2] + face[2:]) / 2, max(side / factor - own, 0) / 2
             middle = middle + draw.uniform(-room, room, 2)
         else:

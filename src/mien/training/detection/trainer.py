@@ -14,6 +14,7 @@ from keras import ops
 
 from mien.datasets.photos import Photos
 from mien.models.face_net import face_net
+from mien.models.on_torch import trained
 from mien.training.detection.config import DetectConfig
 from mien.training.detection.losses import COLUMNS, DOUBTFUL, FACES, detection_loss
 from mien.training.detection.mining import false_alarms
@@ -41,14 +42,14 @@ class DetectorTrainer(Run[DetectConfig]):
         self.model = _trainee(self.raw)
         self.steps = config.scenes_an_epoch // config.batch_size
         rate = cosine(config.learning_rate, config.warmup, config.epochs, self.steps)
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, clipnorm=10.0)
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
         compiled(self.model, optimizer, detection_loss)
 
     def epoch(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> keras.callbacks.History:
         c = self.config
         if number >= c.mine * c.epochs:
             self.scenes.alarms = self._alarms()
-        side = c.last_side if number >= 2 * c.epochs / 3 else c.side
+        side = c.last_side if number >= 3 * c.epochs / 4 else c.side
         batches = Batches(self.scenes, c.seed, number, self.steps, c.batch_size, side)
         return self.model.fit(batches, shuffle=False, verbose=0, callbacks=list(callbacks))
 
@@ -110,7 +111,7 @@ def _network(config: DetectConfig) -> keras.Model:
 
 def _trainee(net: keras.Model) -> keras.Model:
     images = keras.Input((None, None, 3), dtype="uint8")
-    maps = net(ops.cast(images, "float32"))
+    maps = trained(net)(ops.cast(images, "float32"))
     return keras.Model(images, Cells()([images, *(maps[name] for name in sorted(maps))]))
 
 

@@ -1,0 +1,109 @@
+"""Train a Keras network at PyTorch's own speed where Keras runs on PyTorch: the same weights, the same numbers.
+
+Keras spends a third of a step on two CPU cores between PyTorch's calls, lays every map out anew around a convolution and
+composes batch normalisation from elementary operations. Here the layers that matter are called straight
+(docs/results.md, "Training"); all others, inference, and every other backend stay Keras's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers
+
+
+def trained(net: keras.Model) -> Any:
+    """The functional `net` as something to train: itself, or on PyTorch the same weights under a faster call."""
+    return OnTorch(net) if keras.backend.backend() == "torch" else net
+
+
+class OnTorch(layers.Layer):
+    """A functional network as a layer that shares its weights."""
+
+    def __init__(self, net: keras.Model) -> None:
+        super().__init__()
+        self.net = net
+        self.plan = [(_call(op), *_ends(op)) for op in net.operations if not isinstance(op, layers.InputLayer)]
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        if not training:
+            return self.net(inputs, training=training)
+        values = {id(self.net.input): inputs}
+        for run, before, after in self.plan:
+            values[after] = run(*(values[key] for key in before))
+        return keras.tree.map_structure(lambda tensor: values[id(tensor)], self.net.output)
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
+        return self.net.compute_output_spec(inputs)
+
+
+def _ends(op: Any) -> tuple[list[int], int]:
+    """Keys of what a layer reads, and of what it gives."""
+    return [id(tensor) for tensor in keras.tree.flatten(op.input)], id(op.output)
+
+
+def _call(op: Any) -> Callable[..., Any]:
+    """How a layer is called in training: tensors (n, h, w, c) in, one out."""
+    kind = type(op)
+    if op.compute_dtype != op.variable_dtype:
+        return _kerass(op)
+    if kind in (layers.Conv2D, layers.DepthwiseConv2D) and _plain(op):
+        return lambda x: _convolved(op, x)
+    if kind is layers.BatchNormalization and op.axis in (-1, 3) and op.scale and op.center:
+        return lambda x: _normalised(op, x)
+    if kind is layers.Add:
+        return lambda *x: sum(x[1:], start=x[0])
+    if kind is layers.Activation and op.activation is keras.activations.relu:
+        return lambda x: x.relu()
+    return _kerass(op)
+
+
+def _kerass(op: Any) -> Callable[..., Any]:
+    return lambda *x: op(x if isinstance(op.input, list) else x[0])
+
+
+def _plain(op: Any) -> bool:
+    """A kernel of 1 with strides of 2 hangs in PyTorch 2.13's gradient, and stays Keras's."""
+    return (
+        op.data_format == "channels_last"
+        and op.activation is keras.activations.linear
+        and tuple(op.dilation_rate) == (1, 1)
+        and getattr(op, "groups", 1) == getattr(op, "depth_multiplier", 1) == 1
+        and not (tuple(op.kernel_size) == (1, 1) and tuple(op.strides) != (1, 1))
+    )
+
+
+def _convolved(op: Any, inputs: Any) -> Any:
+    import torch
+
+    deep = type(op) is layers.DepthwiseConv2D
+    kernel = op.kernel.value.permute(*(2, 3, 0, 1) if deep else (3, 2, 0, 1)).contiguous(memory_format=torch.channels_last)
+    x, padding = _padded(inputs.permute(0, 3, 1, 2), op) if op.padding == "same" else (inputs.permute(0, 3, 1, 2), (0, 0))
+    bias = op.bias.value if op.use_bias else None
+    x = torch.nn.functional.conv2d(x, kernel, bias, op.strides, padding, 1, x.shape[1] if deep else 1)
+    return x.permute(0, 2, 3, 1)
+
+
+def _padded(x: Any, op: Any) -> tuple[Any, tuple[int, int]]:
+    """The map (n, c, h, w), and the zeros that PyTorch adds itself: where both sides need as many, all of them."""
+    import torch
+
+    over = zip(x.shape[2:], op.kernel_size, op.strides, strict=True)
+    down, right = (max((-(-size // stride) - 1) * stride + kernel - size, 0) for size, kernel, stride in over)
+    if down % 2 == right % 2 == 0:
+        return x, (down // 2, right // 2)
+    sides = (right // 2, right - right // 2, down // 2, down - down // 2)
+    return torch.nn.functional.pad(x, sides), (0, 0)
+
+
+def _normalised(op: Any, inputs: Any) -> Any:
+    if not op.trainable:
+        return op(inputs)
+    import torch
+
+    mean, variance = op.moving_mean.value.data, op.moving_variance.value.data
+    x = inputs.movedim(-1, 1)
+    x = torch.nn.functional.batch_norm(x, mean, variance, op.gamma.value, op.beta.value, True, 1 - op.momentum, op.epsilon)
+    return x.movedim(1, -1)
