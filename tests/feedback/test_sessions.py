@@ -88,11 +88,11 @@ def test_nothing_is_recorded_without_consent(sessions):
     id = sessions.start("me", "default", "research")
     with pytest.raises(PermissionError):
         sessions.record(id, 0.0, 1, b"png")
-    sessions.agree(id, "I agree that crops of my face are kept.")
+    sessions.settle(id, "", "I agree that crops of my face are kept.")
     sessions.record(id, 0.5, 1, b"png")
     assert sessions.records(id) == [(0.5, 1, b"png")]
     assert sessions.export(id)["records"] == 1
-    sessions.agree(id, "")
+    sessions.settle(id, "", "")
     with pytest.raises(PermissionError):
         sessions.record(id, 1.0, 1, b"png")
 
@@ -113,10 +113,13 @@ def test_old_sessions_expire(sessions):
     sessions.end(new)
     assert sessions.expire(between) == [old]
     assert [row["id"] for row in sessions.all()] == [new]
+    assert sessions.expire(time.time() + 1, but={new}) == []
+    assert sessions.expire(time.time() + 1) == [new]
 
 
 def test_an_absent_session_is_an_error(sessions):
-    for call in (lambda: sessions.end("x"), lambda: sessions.mark("x", 0.0, "t"), lambda: sessions.record("x", 0.0, 1, b"")):
+    for call in (lambda: sessions.end("x"), lambda: sessions.mark("x", 0.0, "t"), lambda: sessions.record("x", 0.0, 1, b""),
+                 lambda: sessions.add("x", [moment(0)]), lambda: sessions.settle("x", "", "yes")):  # fmt: skip
         with pytest.raises(LookupError, match="no session x"):
             call()
 

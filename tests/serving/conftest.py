@@ -72,3 +72,18 @@ def server():
     yield running
     running.process.kill()
     running.process.communicate(timeout=10)
+
+
+@pytest.fixture
+def start_server():
+    """`start_server(*flags, **environment)` -> Running, ended with the test."""
+    made = []
+
+    def started(*args, **environment):
+        made.append(start(*args, **environment))
+        return made[-1]
+
+    yield started
+    for running in made:
+        running.process.kill()
+        running.process.communicate(timeout=10)

@@ -21,7 +21,7 @@ def played(server, play, **more):
 
     async def run():
         client, got = socketio.AsyncClient(), []
-        for event in ("hello", "result"):
+        for event in ("hello", "result", "session"):
             client.on(event, lambda data, event=event: got.append((event, data)), namespace="/live")
         await client.connect(server.url, namespaces=["/live"], **more)
         try:
@@ -129,6 +129,54 @@ def test_a_session_is_kept_with_its_marks_and_can_be_exported_and_erased(server)
     assert server.ask(f"/v1/sessions/{row['id']}").status == 404
 
 
+def test_faces_are_recorded_with_consent_alone_and_erased_while_the_camera_runs(server):
+    async def seen(emit, got, frames):
+        for _ in range(frames):
+            before = len(results(got))
+            await emit("frame", frame(before))
+            await until(lambda before=before: len(results(got)) > before)
+            await asyncio.sleep(0.15)
+
+    async def play(emit, got):
+        id = got[0][1]["session"]
+        kept = []
+        for consent in ("", "I agree that crops of my face are kept.", ""):
+            await emit("session", {"title": "recorded", "consent": consent})
+            await seen(emit, got, 10)
+            kept.append(server.ask(f"/v1/sessions/{id}").json["records"])
+        assert server.ask(f"/v1/sessions/{id}", method="DELETE").status == 204
+        await seen(emit, got, 10)
+        assert server.ask(f"/v1/sessions/{id}").status == 404
+        counts.extend(kept)
+
+    counts = []
+    got = played(server, play)
+    assert [data["recording"] for event, data in got if event == "session"] == [False, True, False]
+    assert counts[0] == 0
+    assert 1 <= counts[1] <= 3
+    assert counts[1] == counts[2]
+    assert all(answer["error"] is None for answer in results(got))
+
+
+@pytest.mark.parametrize("transport", ["socket.io", "plain"])
+def test_an_idle_connection_is_ended(start_server, transport):
+    running = start_server("--data", ":memory:", MIEN_SERVE_IDLE="0.5")
+
+    async def io():
+        client, ended = socketio.AsyncClient(reconnection=False), asyncio.Event()
+        client.on("disconnect", lambda *reason: ended.set(), namespace="/live")
+        await client.connect(running.url, namespaces=["/live"])
+        await asyncio.wait_for(ended.wait(), 10)
+        await client.disconnect()
+
+    async def plain():
+        async with websockets.connect(running.url.replace("http", "ws") + "/v1/live") as socket:
+            await asyncio.wait_for(socket.wait_closed(), 10)
+
+    asyncio.run(io() if transport == "socket.io" else plain())
+    assert running.stop() == 0
+
+
 def test_the_plain_websocket_says_the_same(server):
     async def play():
         async with websockets.connect(server.url.replace("http", "ws") + "/v1/live") as socket:
@@ -167,6 +215,15 @@ def test_the_dashboard_sees_who_is_connected(server):
             async with websockets.connect(server.url.replace("http", "ws") + "/v1/dashboard") as watcher:
                 return json.loads(await asyncio.wait_for(watcher.recv(), 5))
 
+    async def by_socket_io():
+        client, got = socketio.AsyncClient(), []
+        client.on("stats", got.append, namespace="/dashboard")
+        await client.connect(server.url, namespaces=["/dashboard", "/live"])
+        await asyncio.wait_for(until(lambda: len(got) >= 2), 10)
+        await client.disconnect()
+        return got[-1]
+
+    assert len(asyncio.run(by_socket_io())["cameras"]) == 1
     event, stats = asyncio.run(play())
     assert event == "stats"
     assert len(stats["cameras"]) == 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,11 @@ from mien.feedback.store import Store
 
 UNTRACKED = 0
 """Track of a face that has none."""
+
+
+def new_id() -> str:
+    """Of a session; not to be guessed."""
+    return uuid.uuid4().hex
 
 
 @dataclass(eq=False)
@@ -57,22 +62,38 @@ class Sessions:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def start(self, client: str, model: str, purpose: str, title: str = "", consent: str = "") -> str:
-        """A new session's id. `consent`: the words its person agreed to for recording; empty: nothing is recorded."""
-        row = {"id": uuid.uuid4().hex, "client": client, "model": model, "purpose": purpose, "title": title, "consent": consent}
+    def start(
+        self,
+        client: str,
+        model: str,
+        purpose: str,
+        title: str = "",
+        consent: str = "",
+        *,
+        id: str | None = None,
+        started: float | None = None,
+    ) -> str:
+        """A new session's id. `consent`: the words its person agreed to for recording; empty: nothing is recorded.
+
+        `id` and `started` (seconds since 1970) where they are known already; else they are made here."""
+        row = {
+            "id": id or new_id(), "client": client, "model": model, "purpose": purpose, "title": title, "consent": consent,
+            "started": time.time() if started is None else started,
+        }  # fmt: skip
         with self.store.writing() as c:
-            c.execute(insert(tables.sessions).values(row | {"started": time.time()}))
+            c.execute(insert(tables.sessions).values(row))
         return str(row["id"])
 
-    def agree(self, id: str, consent: str) -> None:
-        """The session's person agreed to be recorded, in these words; empty: no longer."""
-        self._change(id, consent=consent)
+    def settle(self, id: str, title: str, consent: str) -> None:
+        """What it is called, and the words in which its person agreed to be recorded; empty: not, or no longer."""
+        self._change(id, title=title, consent=consent)
 
     def end(self, id: str) -> None:
         self._change(id, ended=time.time())
 
     def add(self, id: str, moments: Iterable[Mapping[str, Any]]) -> None:
-        """Seconds of a Timeline; one that is there already is replaced."""
+        """Seconds of a Timeline; one that is there already is replaced. Raises LookupError as `get` does."""
+        self.get(id)
         rows = [{"session": id, **moment} for moment in moments]
         if rows:
             statement = upsert(tables.moments)
@@ -129,11 +150,12 @@ class Sessions:
         self.get(id, client)
         self._erase([id])
 
-    def expire(self, before: float) -> list[str]:
-        """Erase what ended, or began and was never ended, before this time; the ids."""
+    def expire(self, before: float, but: Collection[str] = ()) -> list[str]:
+        """Erase what ended, or began and was never ended, before this time, `but` those that go on; the ids."""
         s = tables.sessions
         with self.store.reading() as c:
             old = list(c.scalars(select(s.c.id).where(func.coalesce(s.c.ended, s.c.started) < before)))
+        old = [id for id in old if id not in but]
         self._erase(old)
         return old
 

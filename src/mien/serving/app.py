@@ -22,6 +22,7 @@ from mien import __version__
 from mien.serving import schemas
 from mien.serving.dashboard import watch
 from mien.serving.guard import Guard
+from mien.serving.housekeeping import housekeeping
 from mien.serving.live import socket_io, web_socket
 from mien.serving.problems import Problem, handled, response
 from mien.serving.rest import client_for, router
@@ -61,7 +62,9 @@ def build(service: Service) -> Guard:
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     service: Service = api.state.service
     await asyncio.to_thread(service.open)
+    tidying = asyncio.create_task(housekeeping(service))
     yield
+    tidying.cancel()
     await asyncio.to_thread(service.close)
 
 

@@ -53,6 +53,11 @@ def client_of(service: Service, scope: MutableMapping[str, Any], token: str = ""
     )  # fmt: skip
 
 
+def key_in(auth: Any) -> str:
+    """The key of a Socket.IO client, which sends `auth={"key": KEY}`."""
+    return str(auth.get("key", "")) if isinstance(auth, Mapping) else ""
+
+
 def may(client: Client, scope: str) -> None:
     """Raises Problem 403."""
     if scope not in client.scopes:

@@ -1,4 +1,6 @@
-"""What a dashboard shows, now: a Service in, one plain object out; sent every second to whoever watches."""
+"""What a dashboard shows, now: a Service in, one plain object out; sent every second to whoever watches.
+
+By Socket.IO, namespace /dashboard, or by a plain WebSocket."""
 
 from __future__ import annotations
 
@@ -7,12 +9,14 @@ import json
 import time
 from typing import Any
 
+import socketio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mien.serving.auth import client_of, may
+from mien.serving.auth import client_of, key_in, may
 from mien.serving.problems import Problem
 from mien.serving.service import Service
 
+NAMESPACE, ROOM = "/dashboard", "dashboards"
 EVERY = 1.0
 """Seconds between two pictures of the state."""
 
@@ -37,10 +41,36 @@ def snapshot(service: Service) -> dict[str, Any]:
         "shown": shown,
         "waiting": service.engine.turns.size,
         "lately": m.lately(),
-        "faces": m.faces._value.get(),
-        "unsure": m.unsure._value.get(),
-        "corrections": m.corrections._value.get(),
+        **{name: m.total(name) for name in ("faces", "unsure", "corrections")},
     }
+
+
+def rooms(server: socketio.AsyncServer, service: Service) -> None:
+    """Socket.IO's namespace /dashboard: who comes in joins one room, which is sent a snapshot a second."""
+    watchers: set[str] = set()
+    telling: list[asyncio.Task[None]] = []
+
+    async def tell() -> None:
+        while watchers and service.ready:
+            await server.emit("stats", snapshot(service), room=ROOM, namespace=NAMESPACE)
+            await asyncio.sleep(EVERY)
+        telling.clear()
+
+    async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        try:
+            may(client_of(service, environ["asgi.scope"], key_in(auth)), "dashboard")
+        except Problem as problem:
+            raise socketio.exceptions.ConnectionRefusedError(problem.to_dict()) from None
+        await server.enter_room(sid, ROOM, namespace=NAMESPACE)
+        watchers.add(sid)
+        if not telling:
+            telling.append(asyncio.create_task(tell()))
+
+    async def disconnect(sid: str, reason: Any = None) -> None:
+        watchers.discard(sid)
+
+    server.on("connect", connect, namespace=NAMESPACE)
+    server.on("disconnect", disconnect, namespace=NAMESPACE)
 
 
 async def watch(socket: WebSocket) -> None:

@@ -1,6 +1,8 @@
 """Live connections: Socket.IO's namespace /live and a plain WebSocket with the same messages.
 
-Client: `frame` {seq, captured_at, jpeg}, `session` {title, consent}, `mark` {text}, `stop`; server: `hello`, `result`.
+Client: `frame` {seq, captured_at, jpeg}, `session` {title, consent}, `mark` {text}, `stop`; server: `hello`, `result`,
+`session` {id, title, recording}. Words in `consent` are what the person shown agreed to: from then on crops of the faces
+are kept, until it is empty again or the connection ends.
 At most CREDIT frames are in flight: each `result` gives one credit back, and one more for every frame it reports dropped.
 """
 
@@ -12,16 +14,20 @@ import logging
 import struct
 import time
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import socketio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from mien.detectors import crop_of
 from mien.faces import Faces
-from mien.feedback.sessions import Timeline
-from mien.serving.auth import Client, allowed, client_of, may
+from mien.feedback.sessions import Timeline, new_id
+from mien.serving.auth import Client, allowed, client_of, key_in, may
 from mien.serving.camera import Camera
+from mien.serving.dashboard import rooms
 from mien.serving.problems import Problem, problem_of
+from mien.serving.recorder import Recorder
 from mien.serving.service import Service
 
 log = logging.getLogger("mien.serve")
@@ -31,7 +37,7 @@ SLOW = 4
 NAMESPACE = "/live"
 EVENTS = ("frame", "session", "mark", "stop")
 KEPT_EVERY = 1.0
-"""Seconds between two writes of a session's timeline."""
+"""Seconds between two writes of a session's timeline, and between two recorded crops of a face."""
 
 
 class FramePacket(socketio.packet.Packet):  # type: ignore[misc]
@@ -52,23 +58,32 @@ class FramePacket(socketio.packet.Packet):  # type: ignore[misc]
 class Live:
     """One connection, whatever carries it. `send(event, data)` queues a message; `full()`: too many wait to be read."""
 
-    def __init__(self, service: Service, client: Client, send: Callable[[str, Any], None], full: Callable[[], bool]) -> None:
-        self.service, self.client, self._send, self._full = service, client, send, full
+    def __init__(
+        self,
+        service: Service,
+        client: Client,
+        send: Callable[[str, Any], None],
+        full: Callable[[], bool],
+        hang_up: Callable[[], None],
+    ) -> None:
+        self.service, self.client, self._send, self._full, self.hang_up = service, client, send, full, hang_up
         self.camera = Camera(service.engine, service.stream(), self, self._answered, self._saw)
-        self.timeline = Timeline()
-        self.session: str | None = None
+        self.timeline, self.recorder = Timeline(), Recorder(crop_of(service.recognizer.detector), KEPT_EVERY)
+        self.session, self.started = new_id(), time.time()
         self.title, self.consent = "", ""
+        self._begun = False
+        """Whether the session is in the store; set in the store's thread."""
         self._faces: list[dict[str, Any]] = []
         self._frames = self._lost = 0
         self._latency: float | None = None
-        self._opened = self._kept = time.monotonic()
+        self._opened = self._kept = self.last = time.monotonic()
         service.cameras[self] = self
 
     def hello(self) -> dict[str, Any]:
         card = self.service.recognizer.card
         return {
             "model": card.name, "labels": list(self.service.recognizer.classifier.labels), "credit": CREDIT,
-            "purpose": self.service.settings.purpose, "smooth": self.service.settings.smooth,
+            "purpose": self.service.settings.purpose, "smooth": self.service.settings.smooth, "session": self.session,
         }  # fmt: skip
 
     def take(self, event: str, data: Any) -> None:
@@ -76,15 +91,23 @@ class Live:
         if event == "frame":
             self._frame(data)
         elif event == "session" and isinstance(data, Mapping):
-            self.title, self.consent = str(data.get("title", ""))[:200], str(data.get("consent", ""))[:500]
+            self._settle(str(data.get("title", ""))[:200], str(data.get("consent", "")).strip()[:500])
         elif event == "mark" and isinstance(data, Mapping):
             text = str(data.get("text", ""))[:500]
             if text:
-                self.service.write(self._mark, round(self.camera.moment, 2), text)
+                self.write(self.service.sessions.mark, round(self.camera.moment, 2), text)
         elif event == "stop":
             self.keep(everything=True)
 
+    def _settle(self, title: str, consent: str) -> None:
+        """What the session is called, and whether faces may be recorded."""
+        self.title, self.consent = title, consent
+        if consent or self._begun:
+            self.write(self._agreed, title, consent)
+        self._send("session", {"id": self.session, "title": title, "recording": bool(consent)})
+
     def _frame(self, data: Any) -> None:
+        self.last = time.monotonic()
         if self._full():
             self.camera.dropped += 1
             return
@@ -99,6 +122,9 @@ class Live:
         """In the engine's thread: what was seen in a frame."""
         self.service.metrics.saw(faces)
         self.timeline.add(faces, moment)
+        if self.consent:
+            for track, png in self.recorder(image, faces, moment):
+                self.write(self._record, self.consent, round(moment, 2), track, png)
 
     def _answered(self, message: dict[str, Any]) -> None:
         self.service.metrics.framed(message["latency_ms"] / 1e3, message["dropped"])
@@ -112,7 +138,8 @@ class Live:
         """For a dashboard."""
         open_s = time.monotonic() - self._opened
         return {
-            "id": f"{id(self) % 10**6:06d}", "client": self.client.id, "since_s": round(open_s, 1), "title": self.title,
+            "id": self.session[:6], "client": self.client.id, "since_s": round(open_s, 1), "title": self.title,
+            "recording": bool(self.consent),
             "fps": round(self._frames / max(open_s, 1.0), 2), "dropped": self._lost, "latency_ms": self._latency,
             "faces": [{k: face[k] for k in ("track_id", "expression", "confidence", "probability")} for face in self._faces],
         }  # fmt: skip
@@ -122,20 +149,30 @@ class Live:
         self._kept = time.monotonic()
         rows = self.timeline.take(float("inf") if everything else self.camera.moment)
         if rows:
-            self.service.write(self._write, rows)
+            self.write(self.service.sessions.add, rows)
 
-    def _begun(self) -> str:
-        """The session, which begins with the first thing that is kept; in the store's thread, like all that follows."""
-        if self.session is None:
+    def write(self, work: Callable[..., Any], *args: Any) -> None:
+        """Queue what keeps something of the session, which is in the store from the first such thing on."""
+        self.service.write(self._written, work, *args)
+
+    def _written(self, work: Callable[..., Any], *args: Any) -> None:
+        """In the store's thread. Of a session that was erased meanwhile nothing more is kept."""
+        if not self._begun:
             model, purpose = self.service.recognizer.card.name, self.service.settings.purpose
-            self.session = self.service.sessions.start(self.client.id, model, purpose, self.title, self.consent)
-        return self.session
+            about = (self.client.id, model, purpose, self.title, self.consent)
+            self.service.sessions.start(*about, id=self.session, started=self.started)
+            self._begun = True
+        with suppress(LookupError):
+            work(self.session, *args)
 
-    def _write(self, rows: list[dict[str, Any]]) -> None:
-        self.service.sessions.add(self._begun(), rows)
+    def _agreed(self, session: str, title: str, consent: str) -> None:
+        self.service.sessions.settle(session, title, consent)
+        self.service.store.note(self.client.id, "recording on" if consent else "recording off", session, consent=consent)
 
-    def _mark(self, time_s: float, text: str) -> None:
-        self.service.sessions.mark(self._begun(), time_s, text)
+    def _record(self, session: str, consent: str, time_s: float, track: int, png: bytes) -> None:
+        """Not where consent was taken back meanwhile."""
+        if consent == self.consent:
+            self.service.sessions.record(session, time_s, track, png)
 
     def close(self) -> None:
         if self.service.cameras.pop(self, None) is None:
@@ -145,8 +182,9 @@ class Live:
         self.service.write(self._end)
 
     def _end(self) -> None:
-        if self.session:
-            self.service.sessions.end(self.session)
+        if self._begun:
+            with suppress(LookupError):
+                self.service.sessions.end(self.session)
 
 
 def admit(service: Service, scope: MutableMapping[str, Any], token: str) -> Client:
@@ -161,7 +199,7 @@ def admit(service: Service, scope: MutableMapping[str, Any], token: str) -> Clie
 
 
 def socket_io(service: Service) -> socketio.AsyncServer:
-    """The Socket.IO server with its one namespace."""
+    """The Socket.IO server with its two namespaces."""
     server = socketio.AsyncServer(
         async_mode="asgi", async_handlers=False, serializer=FramePacket, max_http_buffer_size=int(service.settings.body_mb * 1e6),
         ping_interval=10, ping_timeout=10, logger=_quiet(), engineio_logger=_quiet(),
@@ -173,19 +211,24 @@ def socket_io(service: Service) -> socketio.AsyncServer:
         return 10**6 if socket is None else socket.queue.qsize()
 
     async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
-        token = str(auth.get("key", "")) if isinstance(auth, Mapping) else ""
         try:
-            client = admit(service, environ["asgi.scope"], token)
+            client = admit(service, environ["asgi.scope"], key_in(auth))
         except Problem as problem:
             raise socketio.exceptions.ConnectionRefusedError(problem.to_dict()) from None
         pending: set[asyncio.Task[None]] = set()
 
-        def send(event: str, data: Any) -> None:
-            task = asyncio.ensure_future(server.emit(event, data, to=sid, namespace=NAMESPACE))
+        def later(work: Any) -> None:
+            task = asyncio.ensure_future(work)
             pending.add(task)
             task.add_done_callback(pending.discard)
 
-        connections[sid] = Live(service, client, send, lambda: waiting(sid) > SLOW)
+        def send(event: str, data: Any) -> None:
+            later(server.emit(event, data, to=sid, namespace=NAMESPACE))
+
+        def hang_up() -> None:
+            later(server.disconnect(sid, namespace=NAMESPACE))
+
+        connections[sid] = Live(service, client, send, lambda: waiting(sid) > SLOW, hang_up)
         send("hello", connections[sid].hello())
 
     async def disconnect(sid: str, reason: Any = None) -> None:
@@ -203,6 +246,7 @@ def socket_io(service: Service) -> socketio.AsyncServer:
     server.on("disconnect", disconnect, namespace=NAMESPACE)
     for event in EVENTS:
         server.on(event, taken(event), namespace=NAMESPACE)
+    rooms(server, service)
     return server
 
 
@@ -231,13 +275,17 @@ async def web_socket(socket: WebSocket) -> None:
     def send(event: str, data: Any) -> None:
         outgoing.put_nowait(json.dumps([event, data]))
 
-    live = Live(service, client, send, lambda: outgoing.qsize() > SLOW)
+    closing: list[asyncio.Task[None]] = []
+
+    def hang_up() -> None:
+        closing.append(asyncio.create_task(socket.close(1001, "idle")))
+
+    live = Live(service, client, send, lambda: outgoing.qsize() > SLOW, hang_up)
     send("hello", live.hello())
-    writer = asyncio.create_task(_written(socket, outgoing))
+    writer = asyncio.create_task(_sent(socket, outgoing))
     try:
         while True:
-            async with asyncio.timeout(service.settings.idle):
-                message = await socket.receive()
+            message = await socket.receive()
             if message["type"] == "websocket.disconnect":
                 break
             live.take(*_parsed(message))
@@ -265,7 +313,7 @@ def _parsed(message: Mapping[str, Any]) -> tuple[str, Any]:
         return "", None
 
 
-async def _written(socket: WebSocket, outgoing: asyncio.Queue[str]) -> None:
+async def _sent(socket: WebSocket, outgoing: asyncio.Queue[str]) -> None:
     while True:
         try:
             await socket.send_text(await outgoing.get())

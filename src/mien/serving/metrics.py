@@ -72,5 +72,9 @@ class Metrics:
         percentiles = zip(("p50_ms", "p95_ms", "p99_ms"), (round(float(v), 2) for v in ms), strict=True)
         return {"frames_per_second": round(len(rows) / passed, 2), **dict(percentiles), "dropped": lost / (len(rows) + lost)}
 
+    def total(self, name: str) -> float:
+        """Of a counter without labels, by its short name."""
+        return self.registry.get_sample_value(f"mien_{name}_total") or 0.0
+
     def text(self) -> bytes:
         return generate_latest(self.registry)

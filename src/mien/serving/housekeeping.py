@@ -1,0 +1,33 @@
+"""What a server does now and then: idle connections end, and what was kept long enough is erased."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from mien.serving.service import Service
+
+IDLE_EVERY, ERASE_EVERY = 5.0, 600.0
+"""Seconds between two looks."""
+
+
+async def housekeeping(service: Service) -> None:
+    """Until it is cancelled."""
+    erased = -ERASE_EVERY
+    while True:
+        now = time.monotonic()
+        for live in list(service.cameras):
+            if now - live.last > service.settings.idle:
+                live.hang_up()
+        if now - erased >= min(ERASE_EVERY, service.settings.retention_hours * 3600):
+            erased = now
+            service.write(erase_old, service)
+        await asyncio.sleep(min(IDLE_EVERY, service.settings.idle))
+
+
+def erase_old(service: Service) -> None:
+    """Sessions that ended longer ago than they are kept; in the store's thread."""
+    before = time.time() - service.settings.retention_hours * 3600
+    old = service.sessions.expire(before, but={live.session for live in list(service.cameras)})
+    if old:
+        service.store.note("server", "erase old sessions", sessions=len(old))
