@@ -132,6 +132,22 @@ def test_a_checkpoint_of_other_data_or_another_net_is_refused(data, tmp_path):
         Trainer(small(epochs=1, options={"stem": 6, "widths": (8, 8), "depths": (1, 1)}), data, tmp_path).fit()
 
 
+def test_a_run_can_start_from_another_of_the_same_network(data, tmp_path):
+    from mien.training.trainer import Trainer
+
+    first = Trainer(small(epochs=1), data, tmp_path / "first")
+    first.fit()
+    second = Trainer(small(epochs=1, start=str(tmp_path / "first"), learning_rate=1e-9, ema=0.0), data, tmp_path / "second")
+    second.fit()
+    kernels = [i for i, w in enumerate(first.average) if w.ndim > 1]
+    assert all(np.allclose(first.average[i], second.average[i], atol=1e-6) for i in kernels)
+    for start, said in ((tmp_path / "first", "another network"), (tmp_path, "no run to start from")):
+        other = small(epochs=1, options={"stem": 6, "widths": (8, 8), "depths": (1, 1)}, start=str(start))
+        with pytest.raises(ValueError, match=said):
+            Trainer(other, data, tmp_path / "third").fit()
+    assert not (tmp_path / "third").exists()
+
+
 def test_augmentation_is_seeded_by_epoch_and_off_outside_training():
     import keras
 

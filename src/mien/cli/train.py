@@ -56,6 +56,7 @@ def train(
         typer.Option(metavar="HEAD", help="labels or votes: average each face with its mirror image, at twice the time."),
     ] = [],  # noqa: B006
     seed: Annotated[int | None, typer.Option(help="[default: 0]")] = None,
+    start: Annotated[Path | None, typer.Option(metavar="RUN", help="Begin with the weights of this run, of any data.")] = None,
     evaluate_every: Annotated[int | None, typer.Option(min=1, metavar="EPOCHS", help="[default: 1]")] = None,
     hold_out: Annotated[
         list[str], typer.Option(metavar="SOURCE", help="Photos that are not fitted on.", rich_help_panel=DETECT)
@@ -78,13 +79,14 @@ def train(
     """
     _ask_for_keras()
     _ask_for_the_right_folder(run, resume)
+    started = None if start is None else str(start)
     if task is Task.detect:
         from mien.cli.train_detector import train_detector
 
         options = {
             "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed,
             "hold_out": tuple(hold_out) or None, "choose": tuple(choose) or None, "scenes_an_epoch": scenes_an_epoch,
-            "evaluate_every": evaluate_every,
+            "evaluate_every": evaluate_every, "start": started,
         }  # fmt: skip
         train_detector(data, run, resume, close_ups, _given(options))
         return
@@ -97,6 +99,7 @@ def train(
     given = {
         "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate,
         "votes": votes, "seed": seed, "evaluate_every": evaluate_every, "adjust": adjust, "mirror": tuple(mirror) or None,
+        "start": started,
     }  # fmt: skip
     if resume:
         config = resumed(TrainConfig.load(run / "config.json"), _given(given | {"model": model}))
@@ -181,7 +184,8 @@ def _command(config: TrainConfig, data: Path, run: Path) -> str:
     from mien.training.config import RECIPES, TrainConfig
 
     recipe = RECIPES.get(config.model, TrainConfig(model=config.model))
-    names = ("epochs", "batch_size", "optimizer", "learning_rate", "votes", "seed", "adjust", "mirror")
+    names = ("epochs", "batch_size", "optimizer", "learning_rate", "votes", "seed", "start", "adjust", "mirror")
+    config = replace(config, start=Path(config.start).name)
     words = ["--data", data.name, "--run", run.name, "--model", config.model, *typed(config, recipe, names)]
     return "mien train " + shlex.join(words)
 

@@ -42,6 +42,8 @@ class TrainConfig:
     evaluate_every: int = 1
     """Epochs."""
     seed: int = 0
+    start: str = ""
+    """Run folder whose averaged weights are begun with; empty: from nothing."""
     adjust: float = 0.0
     """Strength of the logit adjustment of the head on labels (Menon et al. 2021): 0 none, 1 as if all classes were
     equally frequent. Of what is made of the trained net, like `mirror`."""

@@ -37,6 +37,9 @@ class Config(Protocol):
     @property
     def evaluate_every(self) -> int: ...
 
+    @property
+    def start(self) -> str: ...
+
     def save(self, path: Path) -> None: ...
 
 
@@ -76,9 +79,12 @@ class Run(ABC, Generic[C]):
         report: Callable[[dict[str, Any]], None] = lambda row: None,
     ) -> None:
         """Train to the last epoch; `report` gets each epoch's row of the history."""
+        if self.config.start and not (self.run / "checkpoint.npz").exists():
+            self.raw.set_weights(self.begun_with(Path(self.config.start)))
         self.run.mkdir(parents=True, exist_ok=True)
         self.config.save(self.run / "config.json")
-        self.history, self.average = [], [np.array(w) for w in self.raw.get_weights()]
+        self.history = []
+        self.average = [np.array(w) for w in self.raw.get_weights()]
         self.restore()
         averaging = keras.callbacks.LambdaCallback(on_train_batch_end=self._average)
         for number in range(len(self.history), self.config.epochs):
@@ -86,6 +92,16 @@ class Run(ABC, Generic[C]):
             self.history.append(row)
             self.checkpoint()
             report(row)
+
+    def begun_with(self, run: Path) -> list[np.ndarray]:
+        """The averaged weights of another run. Raises ValueError where there are none, or they are of another network."""
+        if not (run / "checkpoint.npz").is_file():
+            raise ValueError(f"{run} is no run to start from: there is no checkpoint.npz in it")
+        with np.load(run / "checkpoint.npz") as stored:
+            there = [stored[name] for i in range(len(stored.files)) if (name := f"average_{i}") in stored]
+        if [w.shape for w in there] != [w.shape for w in self.raw.get_weights()]:
+            raise ValueError(f"{run} is a run of another network; start from one with the same model and options")
+        return there
 
     def _row(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Any]:
         """Train an epoch: its row of the history."""

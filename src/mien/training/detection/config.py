@@ -37,6 +37,8 @@ class DetectConfig:
     """Those of them that are scored along the way, for choices."""
     evaluate_every: int = 10
     seed: int = 0
+    start: str = ""
+    """Run folder whose averaged weights are begun with; empty: from nothing."""
 
     def __post_init__(self) -> None:
         insist(

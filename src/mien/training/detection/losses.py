@@ -1,8 +1,8 @@
 """How wrong a detector is: annotations and raw maps in, one number out.
 
-Varifocal loss on the score (Zhang et al. 2021), whose target is the root of the IoU: at the same number of scenes average
-precision was ten times that with quality focal loss (docs/decisions). EIoU on the box (Zhang et al. 2022); smooth L1 on
-the points, over the face's size.
+Cross-entropy on the score, whose target is the root of the IoU (as in YOLOX, Ge et al. 2021, a quality instead of one); losses
+that spare easy cells learned far more slowly here (docs/decisions). EIoU on the box (Zhang et al. 2022); smooth L1 on the points,
+over the face's size.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ COLUMNS = 4 + 10 + 2
 """Of a row: box, points, whether there is a face, whether it has points."""
 BOX, POINTS = 2.0, 3.0
 """Weights of the losses beside the score's."""
-EASY = 0.75
-"""Weight of cells without a face."""
 
 
 def boxes_of(raw: Any) -> Any:
@@ -47,7 +45,7 @@ def detection_loss(rows: Any, raw: Any) -> Any:
     quality = fixed(ops.sqrt(ops.maximum(overlap, 0.0)) * positive)
     counted = ops.maximum(positive, 1.0 - ops.cast(_in_any(raw[..., 15:], doubtful), "float32"))
     total = ops.maximum(ops.sum(quality), 1.0)
-    score = ops.sum(_varifocal(logits, quality) * counted)
+    score = ops.sum((ops.softplus(logits) - quality * logits) * counted)
     box = ops.sum(_eiou(boxes, target[..., :4]) * quality)
     points = ops.sum(_points(points_of(raw), target) * quality * target[..., 15])
     return (score + BOX * box + POINTS * points) / total
@@ -59,12 +57,6 @@ def _in_any(cells: Any, rows: Any) -> Any:
     left, top, right, bottom = (rows[..., i, None] for i in range(4))
     inside = (x > left) & (x < right) & (y > top) & (y < bottom) & (rows[..., 14, None] > 0)
     return ops.any(inside, axis=1)
-
-
-def _varifocal(logits: Any, target: Any) -> Any:
-    """Faces count by how good their box is, anything else by how much it is taken for a face."""
-    taken = ops.square(ops.stop_gradient(ops.sigmoid(logits)))
-    return (ops.softplus(logits) - target * logits) * ops.where(target > 0, target, EASY * taken)
 
 
 def _eiou(a: Any, b: Any) -> Any:
