@@ -1,5 +1,8 @@
 """Flags over environment over file; what is wrong is named with where it came from."""
 
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
 from mien.serving.settings import RESTRICTED, Settings, is_loopback, settings
@@ -78,3 +81,9 @@ def test_others_may_only_come_for_a_purpose_that_was_said():
 )
 def test_what_only_this_machine_can_reach(host, only_here):
     assert is_loopback(host) == bool(only_here)
+
+
+def test_every_setting_is_in_the_manual():
+    manual = (Path(__file__).parents[2] / "docs" / "server.md").read_text(encoding="utf-8")
+    table = manual[manual.index("| setting |") :]
+    assert [field.name for field in fields(Settings) if f"`{field.name}`" not in table] == []
