@@ -9,7 +9,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Thread
 
 import pytest
 
@@ -29,6 +30,9 @@ class Answer:
 class Running:
     process: subprocess.Popen
     port: int
+    said: list[str] = field(default_factory=list)
+    """Lines of its log, which is read on: a full pipe would stop the server."""
+    reader: Thread | None = None
 
     @property
     def url(self):
@@ -45,9 +49,14 @@ class Running:
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.read(), error.headers)
 
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
+    def stop(self, how=signal.SIGTERM):
+        """The exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        status = self.process.wait(15)
+        self.reader.join(5)
+        self.process.stdout.close()
+        return status
 
 
 def start(*args, **environment):
@@ -56,10 +65,14 @@ def start(*args, **environment):
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment}
     )
     line = process.stdout.readline()
+    running = Running(process, 0)
     found = re.search(r"http://\S+:(\d+)", line)
     if not found:
-        raise RuntimeError(line + process.communicate(timeout=15)[0])
-    return Running(process, int(found[1]))
+        raise RuntimeError(line + process.stdout.read())
+    running.port = int(found[1])
+    running.reader = Thread(target=lambda: running.said.extend(process.stdout), daemon=True)
+    running.reader.start()
+    return running
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +83,8 @@ def server():
             break
         time.sleep(0.05)
     yield running
-    running.process.kill()
-    running.process.communicate(timeout=10)
+    assert running.stop() == 0
+    assert "Traceback" not in "".join(running.said)
 
 
 @pytest.fixture
@@ -85,5 +98,4 @@ def start_server():
 
     yield started
     for running in made:
-        running.process.kill()
-        running.process.communicate(timeout=10)
+        running.stop(getattr(signal, "SIGKILL", signal.SIGTERM))

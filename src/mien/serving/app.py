@@ -24,9 +24,10 @@ from mien.serving.dashboard import watch
 from mien.serving.guard import Guard
 from mien.serving.housekeeping import housekeeping
 from mien.serving.live import socket_io, web_socket
-from mien.serving.problems import Problem, handled, response
+from mien.serving.problems import EXPECTED, Problem, handled, response
 from mien.serving.rest import client_for, router
 from mien.serving.service import Service
+from mien.serving.settings import PURPOSES
 
 log = logging.getLogger("mien.serve")
 WEB = Path(__file__).parent / "web"
@@ -40,7 +41,7 @@ def build(service: Service) -> Guard:
     """The ASGI app; its lifespan opens and closes the service."""
     api = FastAPI(
         title="mien", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=_lifespan,
-        exception_handlers=dict.fromkeys((Problem, Exception), handled),
+        exception_handlers=dict.fromkeys((*EXPECTED, Exception), handled),
     )  # fmt: skip
     api.state.service = service
     api.add_exception_handler(RequestValidationError, _invalid)
@@ -74,11 +75,13 @@ async def health() -> JSONResponse:
 
 
 async def ready(request: Request) -> Response:
-    """It can do its work."""
+    """It can do its work; and what everybody may know of it before a camera starts."""
     service: Service = request.app.state.service
     if not service.ready:
         return response(Problem(503, "the server is starting or stopping", headers={"Retry-After": "1"}))
-    return JSONResponse({"status": "ready", "model": service.recognizer.card.name})
+    s = service.settings
+    about = {"purpose": s.purpose, "purpose_means": PURPOSES[s.purpose], "retention_hours": s.retention_hours}
+    return JSONResponse({"status": "ready", "model": service.recognizer.card.name, **about})
 
 
 async def metrics(request: Request) -> Response:

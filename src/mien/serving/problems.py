@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse
 from mien.errors import MienError, plain
 from mien.serving.engine import Busy, Late
 
+log = logging.getLogger("mien.serve")
 STATUS = {
     "too_large": 413,
     "unsupported": 415,
@@ -58,6 +60,10 @@ class Problem(Exception):
         return body | {name: value for name, value in more.items() if value}
 
 
+EXPECTED = (Problem, Busy, Late, MienError, HTTPException, LookupError, PermissionError, ValueError)
+"""What is answered, and no news for the log; of the last three, subclasses are not."""
+
+
 def problem_of(error: BaseException) -> Problem:
     """What a client is told of an exception; of one that nobody expected, only that there was one."""
     if isinstance(error, Problem):
@@ -71,11 +77,11 @@ def problem_of(error: BaseException) -> Problem:
         return Problem(STATUS.get(error.kind, 422), str(error), kind=error.kind, would_work=WOULD_WORK.get(error.kind, ""))
     if isinstance(error, HTTPException):
         return Problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
-    if isinstance(error, LookupError):
+    if type(error) is LookupError:
         return Problem(404, str(error.args[0]) if error.args else "not there", kind="not_found")
     if isinstance(error, PermissionError):
         return Problem(403, str(error))
-    if isinstance(error, ValueError):
+    if type(error) is ValueError:
         return Problem(422, str(error))
     return Problem(500, f"an error of the kind {type(error).__name__}; the server's log has more")
 
@@ -87,4 +93,7 @@ def response(problem: Problem, request_id: str = "") -> JSONResponse:
 
 async def handled(request: Request, error: Exception) -> JSONResponse:
     """For Starlette's table of exception handlers."""
-    return response(problem_of(error), getattr(request.state, "request_id", ""))
+    problem, id = problem_of(error), getattr(request.state, "request_id", "")
+    if problem.status == 500 and isinstance(error, EXPECTED):  # others Starlette hands on to uvicorn, which logs them
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error, extra={"request_id": id})
+    return response(problem, id)

@@ -8,6 +8,7 @@ const template = document.getElementById("card");
 /** `source`: what the thumbnails are cut from. `on`: {choose(i), correct(i)}. */
 export function show(faces, source, on) {
   while (list.children.length > faces.length) list.lastElementChild.remove();
+  list.classList.toggle("many", faces.length > 2); // bars of the chosen one alone
   faces.forEach((face, i) => fill(list.children[i] || added(i, on), face, source, i));
 }
 
@@ -25,7 +26,7 @@ function fill(card, face, source, i) {
   card.querySelector(".sure").textContent = face.expression ? percent(face.confidence) : "";
   card.querySelector(".tag").hidden = !face.unsure;
   card.querySelector(".tag").title = "Too faint, too small or too mixed an answer to rely on";
-  card.querySelector(".face").setAttribute("aria-label", `Face ${i + 1}: ${name}. Show it in the picture`);
+  card.querySelector(".face").setAttribute("aria-label", `Face ${i + 1}: ${name}. Show it in the picture, with all its numbers`);
   card.querySelector(".wrong").setAttribute("aria-label", `Not right? Correct face ${i + 1}`);
   thumb(card.querySelector("canvas"), source, face);
   bars(card.querySelector(".bars"), face);

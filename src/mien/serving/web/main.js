@@ -50,6 +50,8 @@ const told = (answer) =>
 
 async function picture(blob, name) {
   stop();
+  state.session = undefined;
+  $("erase").hidden = true;
   state.name = name;
   state.chosen = -1;
   complain("");
@@ -118,8 +120,10 @@ async function camera() {
   const video = $("video");
   video.src = "";
   video.srcObject = stream;
-  const record = $("record").checked ? "I agree that small pictures of my face are kept to improve the model." : "";
+  const record = $("record").checked && state.engine === server ? "I agree that small pictures of my face are kept to improve the model." : "";
   roll(video, { title: "camera", consent: record });
+  $("on-says").textContent = record ? "Camera on, small pictures are kept" : "Camera on";
+  keeping(Boolean(record));
   $("on").hidden = false;
 }
 
@@ -147,6 +151,8 @@ function film(file) {
 async function roll(video, session) {
   working(true);
   state.rows = [];
+  state.session = undefined;
+  $("erase").hidden = true;
   state.chosen = -1;
   $("picture").hidden = true;
   video.hidden = $("line").hidden = $("stop").hidden = $("mark").hidden = false;
@@ -154,6 +160,7 @@ async function roll(video, session) {
   const live = state.engine.live({
     hello: (message) => {
       state.labels = message.labels;
+      state.session = message.session;
       live.tell("session", session);
     },
     result: (message, since) => seen(message, video, since),
@@ -196,6 +203,11 @@ function seen(message, video, since) {
 }
 
 function stop() {
+  if (state.live && $("video").videoWidth) {
+    paint($("picture"), $("video"), $("video").videoWidth, $("video").videoHeight); // the last frame stays
+    $("picture").hidden = false;
+    $("video").hidden = true;
+  }
   state.live?.tell("stop", {});
   state.live?.close();
   state.live = null;
@@ -203,6 +215,19 @@ function stop() {
   state.stream = null;
   $("video").pause();
   $("on").hidden = $("stop").hidden = $("mark").hidden = true;
+  $("erase").hidden = !state.session;
+}
+
+async function erase() {
+  try {
+    await ask(`/v1/sessions/${state.session}`, { method: "DELETE" });
+  } catch (error) {
+    if (error.status !== 404) return complain(error.message); // nothing had been kept
+  }
+  state.session = undefined;
+  $("erase").hidden = true;
+  keeping(false);
+  say("Everything that was kept of this session is erased.");
 }
 
 // ---- a correction
@@ -273,6 +298,7 @@ $("file").addEventListener("change", (event) => {
 });
 $("camera").addEventListener("click", camera);
 $("stop").addEventListener("click", stop);
+$("erase").addEventListener("click", erase);
 $("again").addEventListener("click", () => {
   stop();
   working(false);
@@ -304,6 +330,11 @@ window.addEventListener("pagehide", stop);
 
 const own = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 
+function keeping(recorded) {
+  if (state.engine === browser) $("kept").textContent = "Pictures stay on this device.";
+  else $("kept").textContent = recorded ? "Small pictures of faces are kept, until you erase them." : "Pictures are not kept.";
+}
+
 async function work(where) {
   $("where").disabled = true;
   try {
@@ -315,7 +346,7 @@ async function work(where) {
   }
   document.querySelector(`[name=where][value=${state.engine.name}]`).checked = true;
   $("where").disabled = false;
-  $("kept").textContent = state.engine === browser ? "Pictures stay on this device." : "Pictures are not kept.";
+  keeping(false);
   $("consent-where").textContent = state.engine === browser ? "in this browser; nothing is sent" : "on the server";
 }
 
@@ -324,11 +355,19 @@ $("where").addEventListener("change", (event) => {
   work(event.target.value);
 });
 
+const hours = (n) => (n === 24 ? "for a day" : n < 1 ? `for ${Math.round(60 * n)} minutes` : n === 1 ? "for an hour" : `for ${n} hours`);
+
 async function begin() {
   try {
     const cards = await ask("/v1/models");
     const active = cards.find((card) => card.active);
     $("model").textContent = `Model ${active.name}`;
+    const about = await ask("/readyz");
+    $("consent-hours").textContent = hours(about.retention_hours);
+    if (about.purpose !== "personal") {
+      $("consent-purpose").textContent = `This server reads faces for: ${about.purpose_means}.`;
+      $("consent-purpose").hidden = false;
+    }
     await work(own ? "server" : "browser");
   } catch (error) {
     if (error.status !== 401) return complain(error.message);

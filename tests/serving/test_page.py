@@ -1,0 +1,237 @@
+"""The page in a real browser (Chromium), with a camera that shows a real face."""
+
+import functools
+import json
+import os
+import shutil
+
+import pytest
+
+from helpers import FACE, astronaut, encoded, faceless
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+if CHROMIUM is None:
+    pytest.skip("needs Chromium: apt-get install chromium, or its path in CHROMIUM", allow_module_level=True)
+pytestmark = pytest.mark.slow
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+
+
+def film():
+    """Twelve frames of a face that moves from side to side, as motion JPEG."""
+    picture, out = astronaut()[:384], b""
+    for step in range(12):
+        out += encoded(picture[:, 10 * abs(6 - step) :][:, :448], "JPEG", quality=90)
+    return out
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    video = tmp_path_factory.mktemp("camera") / "face.mjpeg"
+    video.write_bytes(film())
+    flags = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={video}", "--no-sandbox"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, server):
+    """`visit(path, **context)` -> a page, whose errors fail the test."""
+    contexts, errors = [], []
+
+    def opened(path="/", permissions=("camera",), viewport=DESKTOP, **more):
+        context = chromium.new_context(viewport=viewport, permissions=list(permissions), **more)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.goto(server.url + path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert [error for error in errors if not error.startswith("Failed to load resource")] == []  # a refused picture is one
+
+
+def upload(page, image, name="photo.png"):
+    page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": encoded(image)})
+
+
+def saved(page, press):
+    with page.expect_download() as waited:
+        page.click(press)
+    return waited.value.path().read_bytes()
+
+
+def test_a_picture_is_read_and_its_answer_can_be_kept(visit):
+    page = visit()
+    upload(page, astronaut())
+    assert "happy" in page.text_content(".card .says")
+    assert page.text_content("#count") == "One face"
+    face = json.loads(saved(page, "#save-json"))["faces"][0]
+    assert all(abs(a - b) < 40 for a, b in zip(face["box"], FACE, strict=True))
+    assert saved(page, "#save-png").startswith(b"\x89PNG")
+
+
+def test_what_cannot_be_read_is_said_and_the_next_picture_is_fine(visit, server):
+    page = visit()
+    page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
+    page.wait_for_selector("#message:visible")
+    assert page.text_content("#count") == "That did not work"
+    upload(page, faceless())
+    page.wait_for_selector("#count:text-is('No face found')")
+    assert not page.is_visible("#message")
+    upload(page, astronaut())
+    page.wait_for_selector(".card")
+
+
+def test_a_wrong_answer_is_corrected(visit, server):
+    page = visit()
+    before = len(server.ask("/v1/feedback").json)
+    page.click("#sample")
+    page.click(".card .wrong")
+    assert page.is_disabled("#send")
+    page.check("#names input[value=surprise]")
+    page.check("#give")
+    page.click("#send")
+    page.wait_for_selector(".wrong:has-text('Thank you')")
+    newest, *rest = server.ask("/v1/feedback").json
+    assert (newest["expression"], newest["consent"], len(rest)) == ("surprise", True, before)
+
+
+def camera(page, record=False):
+    page.click("#camera")
+    if record:
+        page.check("#record")
+    page.click("#consent button[value=yes]")
+    page.wait_for_selector(".card")
+
+
+def test_the_camera_runs_with_consent_and_shows_that_it_is_on(visit, server):
+    page = visit()
+    camera(page)
+    assert page.is_visible("#on")
+    page.wait_for_selector("#pace:has-text('ms')")
+    page.wait_for_timeout(1500)
+    page.click("#mark")
+    page.click("#stop")
+    assert not page.is_visible("#on")
+    assert page.evaluate("document.getElementById('video').srcObject?.active ?? false") is False
+    assert page.is_visible("#picture")
+    page.wait_for_timeout(500)
+    newest = server.ask("/v1/sessions").json[0]
+    whole = server.ask(f"/v1/sessions/{newest['id']}").json
+    assert (newest["title"], whole["records"], len(whole["marks"])) == ("camera", 0, 1)
+    assert sum(m["frames"] for m in whole["moments"]) > 5
+
+
+def test_what_was_kept_of_the_camera_is_erased_by_one_press(visit, server):
+    page = visit()
+    camera(page, record=True)
+    assert "small pictures are kept" in page.text_content("#on")
+    page.wait_for_timeout(2500)
+    page.click("#stop")
+    page.wait_for_timeout(500)
+    newest = server.ask("/v1/sessions").json[0]
+    assert server.ask(f"/v1/sessions/{newest['id']}").json["records"] >= 1
+    page.click("#erase")
+    page.wait_for_selector("#erase", state="hidden")
+    assert server.ask(f"/v1/sessions/{newest['id']}").status == 404
+
+
+def test_consent_names_the_servers_purpose_and_how_long_it_keeps_numbers(chromium, start_server):
+    running = start_server("--data", ":memory:", MIEN_SERVE_PURPOSE="research", MIEN_SERVE_RETENTION_HOURS="2")
+    page = chromium.new_page()
+    page.goto(running.url)
+    page.click("#camera")
+    page.wait_for_selector("#consent-purpose:visible")
+    said = page.text_content("#consent")
+    assert "participants consented" in said
+    assert "for 2 hours" in said
+    page.close()
+
+
+def test_without_consent_or_permission_there_is_no_camera(visit):
+    page = visit()
+    page.click("#camera")
+    page.click("#consent button[value=no]")
+    assert page.is_visible("#start")
+    assert not page.is_visible("#on")
+    page = visit(permissions=())
+    page.click("#camera")
+    page.click("#consent button[value=yes]")
+    page.wait_for_selector("#message:visible")
+    assert "choose a picture" in page.text_content("#message").lower()
+
+
+def test_it_can_be_used_by_keyboard_alone(visit, tmp_path):
+    page = visit()
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(encoded(astronaut()))
+
+    def reach(wanted):
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            if page.evaluate("(wanted) => document.activeElement.matches(wanted)", wanted):
+                return
+        raise AssertionError(f"{wanted} cannot be reached by Tab")
+
+    reach("#file")
+    with page.expect_file_chooser() as waited:
+        page.keyboard.press("Enter")
+    waited.value.set_files(photo)
+    page.wait_for_selector(".card")
+    reach(".card .wrong")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#correct[open]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#correct:not([open])", state="attached")
+    reach("#again")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#start:visible")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_no_serious_fault_of_accessibility_and_nothing_sticks_out(visit, viewport, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    serious = functools.partial(_serious, axe)
+    page = visit(viewport=viewport, color_scheme=scheme)
+    assert serious(page) == []
+    page.click("#sample")
+    page.wait_for_selector(".card")
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    page.click(".card .wrong")
+    assert serious(page) == []
+    page = visit("/dashboard", viewport=viewport, color_scheme=scheme)
+    page.wait_for_timeout(1200)
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+
+
+def _serious(axe, page):
+    found = axe.run(page).response["violations"]
+    return [(v["id"], [n["html"][:80] for n in v["nodes"]]) for v in found if v["impact"] in ("serious", "critical")]
+
+
+def test_the_dashboard_shows_a_camera_that_is_on(visit):
+    page, board = visit(), visit("/dashboard")
+    camera(page)
+    board.wait_for_selector("#live td:has-text('happy')")
+    assert board.text_content("#cameras") == "1"
+
+
+def test_nothing_is_fetched_from_elsewhere(visit, server):
+    page = visit()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    page.click("#sample")
+    page.wait_for_selector(".card")
+    assert asked
+    assert [url for url in asked if not url.startswith((server.url, "blob:", "data:", server.url.replace("http", "ws")))] == []
