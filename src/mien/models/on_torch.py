@@ -2,7 +2,7 @@
 
 Keras spends a third of a step on two CPU cores between PyTorch's calls, lays every map out anew around a convolution and
 composes batch normalisation from elementary operations. Here the layers that matter are called straight
-(docs/results.md, "Training"); all others, inference, and every other backend stay Keras's.
+(docs/results.md, "Training"); all others, and every other backend, stay Keras's.
 """
 
 from __future__ import annotations
@@ -11,12 +11,27 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 
 def trained(net: keras.Model) -> Any:
     """The functional `net` as something to train: itself, or on PyTorch the same weights under a faster call."""
     return OnTorch(net) if keras.backend.backend() == "torch" else net
+
+
+def applied(net: keras.Model) -> Callable[[np.ndarray], Any]:
+    """The net as a function of arrays: (n, h, w, c) in, its outputs as arrays out, without gradients."""
+    whole = trained(net)
+
+    def run(x: np.ndarray) -> Any:
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, whole(x, training=False))
+
+    if keras.backend.backend() != "torch":
+        return run
+    import torch
+
+    return torch.no_grad()(run)
 
 
 class OnTorch(layers.Layer):
@@ -28,11 +43,9 @@ class OnTorch(layers.Layer):
         self.plan = [(_call(op), *_ends(op)) for op in net.operations if not isinstance(op, layers.InputLayer)]
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        if not training:
-            return self.net(inputs, training=training)
         values = {id(self.net.input): inputs}
         for run, before, after in self.plan:
-            values[after] = run(*(values[key] for key in before))
+            values[after] = run(bool(training), *(values[key] for key in before))
         return keras.tree.map_structure(lambda tensor: values[id(tensor)], self.net.output)
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
@@ -45,23 +58,23 @@ def _ends(op: Any) -> tuple[list[int], int]:
 
 
 def _call(op: Any) -> Callable[..., Any]:
-    """How a layer is called in training: tensors (n, h, w, c) in, one out."""
+    """How a layer is called: whether in training, and tensors (n, h, w, c), in, one out."""
     kind = type(op)
     if op.compute_dtype != op.variable_dtype:
         return _kerass(op)
     if kind in (layers.Conv2D, layers.DepthwiseConv2D) and _plain(op):
-        return lambda x: _convolved(op, x)
+        return lambda training, x: _convolved(op, x)
     if kind is layers.BatchNormalization and op.axis in (-1, 3) and op.scale and op.center:
-        return lambda x: _normalised(op, x)
+        return lambda training, x: _normalised(op, training, x)
     if kind is layers.Add:
-        return lambda *x: sum(x[1:], start=x[0])
+        return lambda training, *x: sum(x[1:], start=x[0])
     if kind is layers.Activation and op.activation is keras.activations.relu:
-        return lambda x: x.relu()
+        return lambda training, x: x.relu()
     return _kerass(op)
 
 
 def _kerass(op: Any) -> Callable[..., Any]:
-    return lambda *x: op(x if isinstance(op.input, list) else x[0])
+    return lambda training, *x: op(x if isinstance(op.input, list) else x[0])
 
 
 def _plain(op: Any) -> bool:
@@ -98,12 +111,9 @@ def _padded(x: Any, op: Any) -> tuple[Any, tuple[int, int]]:
     return torch.nn.functional.pad(x, sides), (0, 0)
 
 
-def _normalised(op: Any, inputs: Any) -> Any:
-    if not op.trainable:
-        return op(inputs)
+def _normalised(op: Any, training: bool, inputs: Any) -> Any:
     import torch
 
     mean, variance = op.moving_mean.value.data, op.moving_variance.value.data
-    x = inputs.movedim(-1, 1)
-    x = torch.nn.functional.batch_norm(x, mean, variance, op.gamma.value, op.beta.value, True, 1 - op.momentum, op.epsilon)
-    return x.movedim(1, -1)
+    of = (mean, variance, op.gamma.value, op.beta.value, training and op.trainable, 1 - op.momentum, op.epsilon)
+    return torch.nn.functional.batch_norm(inputs.movedim(-1, 1), *of).movedim(1, -1)

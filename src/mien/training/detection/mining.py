@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from mien.boxes import overlap_of_smaller
 from mien.datasets.photos import Photos
 from mien.detectors.mien_face import MienFace
+from mien.models.on_torch import applied
 
 SURE, CLEAR = 0.3, 0.2
 """A false alarm has at least this score, and shares at most this part of the smaller box with anything annotated."""
@@ -20,9 +20,11 @@ SIDE = 448
 def serving(net: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:
     """A net in training as MienFace wants it: planes (n, 3, h, w) in, its maps out, fine to coarse."""
 
+    whole = applied(net)
+
     def maps(planes: np.ndarray) -> list[np.ndarray]:
-        found: Any = net(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), training=False)
-        return [keras.ops.convert_to_numpy(found[name]) for name in sorted(found)]
+        found = whole(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)))
+        return [found[name] for name in sorted(found)]
 
     return maps
 
