@@ -99,30 +99,27 @@ class Camera:
             return
         shot, self.waiting = self.waiting, None
         moment = self.moment = max(self._clock(shot), self.moment)
-        found: dict[str, Any] = {}
 
         def find() -> Any:
-            found["image"] = load(shot.jpeg, self.stream.recognizer.limits, name="frame")
-            return self.stream.found(found["image"], moment)
+            return self.stream.found(load(shot.jpeg, self.stream.recognizer.limits, name="frame"), moment)
 
-        def finish(image: Any, faces: Faces) -> Faces:
+        def finish(image: Any, faces: Faces) -> tuple[tuple[int, int], Faces]:
             faces = self.stream.smoother(faces, moment)
             self.seen(image, faces, moment)
-            return faces
+            return (image.shape[1], image.shape[0]), faces
 
         self.busy = True
         job = self.engine.submit(self.client, find, finish, always=True)
-        job.add_done_callback(lambda done: self.loop.call_soon_threadsafe(self._done, shot, moment, found, done))
+        job.add_done_callback(lambda done: self.loop.call_soon_threadsafe(self._done, shot, moment, done))
 
-    def _done(self, shot: Shot, moment: float, found: dict[str, Any], done: Any) -> None:
+    def _done(self, shot: Shot, moment: float, done: Any) -> None:
         self.busy = False
         if self.closed:
             return
-        error, image = done.exception(), found.get("image")
+        error = done.exception()
         if error is not None and not isinstance(error, MienError):
             error = MienError("server", f"{type(error).__name__}: {error}")
-        size = None if image is None else (image.shape[1], image.shape[0])
-        faces = Faces.none() if error else done.result()
+        size, faces = (None, Faces.none()) if error else done.result()
         self._answer(shot.seq, shot.captured_at, shot.arrived, time_s=moment, size=size, faces=faces, error=error)
         self._next()
 
