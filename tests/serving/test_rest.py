@@ -181,3 +181,16 @@ def test_the_dashboard_is_a_page_too(server):
     page = server.ask("/dashboard")
     assert b"/web/dashboard.js" in page.body
     assert server.ask("/web/dashboard.js").status == 200
+
+
+def test_a_page_of_a_site_that_was_let_in_may_ask_and_others_may_not(start_server):
+    running = start_server("--data", ":memory:", MIEN_SERVE_ORIGINS="https://a.org")
+    asks = {"access_control_request_method": "POST", "access_control_request_headers": "content-type"}
+    for path in ("/v1/predict", "/v1/sessions/x"):
+        told = running.ask(path, method="OPTIONS", origin="https://a.org", **asks)
+        assert (told.status, told.headers["access-control-allow-origin"]) == (204, "https://a.org")
+        assert "DELETE" in told.headers["access-control-allow-methods"]
+        assert running.ask(path, method="OPTIONS", origin="https://b.org", **asks).status == 403
+    answer = running.ask("/v1/predict", PHOTO, content_type="image/jpeg", origin="https://a.org")
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, "https://a.org")
+    assert {"Accept", "Origin"} <= set(answer.headers.get_all("vary"))

@@ -8,7 +8,6 @@ Each answer carries a request id and headers that forbid the page everything it 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import time
@@ -66,23 +65,26 @@ class Guard:
         except Problem as problem:
             await (_refuse_socket(send) if scope["type"] == "websocket" else _refuse(problem, send))
             return
+        shared = _shared(self.service, headers.get("origin"))
         if scope["type"] == "websocket":
-            await self.app(scope, _checked(scope, receive), _hurried(scope, send))
+            await self.app(scope, _checked(scope, receive), _hurried(send))
+        elif shared and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await _allow(shared, send)
         else:
-            await self._answered(scope, receive, send, headers.get("origin"))
+            await self._answered(scope, receive, send, shared)
 
-    async def _answered(self, scope: Scope, receive: Receive, send: Send, origin: str | None) -> None:
+    async def _answered(self, scope: Scope, receive: Receive, send: Send, shared: dict[str, str]) -> None:
         """Pass an HTTP request on; mark, count and log its answer."""
         start, id, seen = time.monotonic(), uuid.uuid4().hex[:12], {"status": 500}
         scope.setdefault("state", {})["request_id"] = id
-        extra = {**HEADERS, "X-Request-Id": id, **_shared(self.service, origin)}
+        extra = {**HEADERS, "X-Request-Id": id, **shared}
         if scope["path"].startswith(("/v1", "/metrics")):
             extra["Cache-Control"] = "no-store"
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen["status"] = message["status"]
-                own = {name.lower() for name, _ in message["headers"]}
+                own = {name.lower() for name, _ in message["headers"]} - {b"vary"}  # of which there may be two
                 more = [(name.encode(), value.encode()) for name, value in extra.items() if name.lower().encode() not in own]
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
@@ -133,6 +135,15 @@ def _shared(service: Service, origin: str | None) -> dict[str, str]:
     }  # fmt: skip
 
 
+async def _allow(shared: dict[str, str], send: Send) -> None:
+    """Answer a browser that asks on behalf of another site's page what it may send."""
+    may = {"Access-Control-Allow-Methods": "GET, POST, DELETE", "Access-Control-Max-Age": "600"}
+    may["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Accept, X-Api-Key"
+    headers = [(name.encode(), value.encode()) for name, value in (shared | may).items()]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def _refuse(problem: Problem, send: Send) -> None:
     headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
@@ -158,7 +169,7 @@ def _checked(scope: Scope, receive: Receive) -> Receive:
     return checked
 
 
-def _hurried(scope: Scope, send: Send) -> Send:
+def _hurried(send: Send) -> Send:
     """Cut a client off that does not read: its answers would pile up here."""
 
     async def hurried(message: Message) -> None:
@@ -166,9 +177,6 @@ def _hurried(scope: Scope, send: Send) -> Send:
             async with asyncio.timeout(SLOW):
                 await send(message)
         except TimeoutError:
-            abort = scope.get("extensions", {}).get("mien.abort", lambda: None)
-            with contextlib.suppress(Exception):
-                abort()
             raise ConnectionError("the client does not read") from None
 
     return hurried

@@ -277,12 +277,16 @@ async def web_socket(socket: WebSocket) -> None:
 
     closing: list[asyncio.Task[None]] = []
 
+    async def ended() -> None:
+        with suppress(RuntimeError, ConnectionError):  # it is closed already
+            await socket.close(1001)
+
     def hang_up() -> None:
-        closing.append(asyncio.create_task(socket.close(1001, "idle")))
+        closing.append(asyncio.create_task(ended()))
 
     live = Live(service, client, send, lambda: outgoing.qsize() > SLOW, hang_up)
     send("hello", live.hello())
-    writer = asyncio.create_task(_sent(socket, outgoing))
+    writer = asyncio.create_task(_sent(socket, outgoing, hang_up))
     try:
         while True:
             message = await socket.receive()
@@ -313,10 +317,11 @@ def _parsed(message: Mapping[str, Any]) -> tuple[str, Any]:
         return "", None
 
 
-async def _sent(socket: WebSocket, outgoing: asyncio.Queue[str]) -> None:
+async def _sent(socket: WebSocket, outgoing: asyncio.Queue[str], hang_up: Callable[[], None]) -> None:
     while True:
         try:
             await socket.send_text(await outgoing.get())
-        except Exception as error:  # the reader is gone, or too slow: the receiving side ends the connection
+        except Exception as error:  # the client is gone, or does not read
             log.debug("live connection: %s", problem_of(error).detail)
+            hang_up()
             return
