@@ -122,3 +122,35 @@ def test_faces_that_only_people_saw_complete_the_machines(folder):
     assert photo.box.tolist() == [[10, 10, 22, 26], [40, 10, 50, 20], [60, 30, 72, 42]]
     assert photo.ignore.tolist() == [False, False, False]
     assert np.isnan(photo.landmarks).all(axis=(1, 2)).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("faces", "problems"),
+    [([{"box": ["10", "10", "12", "16"]}], 0), (None, 0), (3, 1), ([[]], 1), ([{"box": None}], 1), ([{}], 1), ("x", 1)],
+)
+def test_rows_of_another_form_are_named_or_read_never_a_traceback(folder, faces, problems):
+    good = {"faces": [{"box": [10, 10, 12, 16]}]}
+    photos = own(folder, {"a.png": {"faces": faces}, "b.png": good})
+    assert len(photos.problems) == problems
+    if problems == 0 and faces:
+        assert photos.photos[0].box.tolist() == [[10, 10, 22, 26]]
+
+
+def test_wrong_boxes_of_people_are_named_and_skipped(folder):
+    rows = [["face", 10, 10, 0, 5], ["face", 10, 10, 12, 16], [1, 2, 3, 4], ["face", 900, 10, 5, 5], 7]
+    photos = own(folder, {"a.png": {"faces": [{"box": [10, 10, 12, 16]}], "human_boxes": rows}})
+    assert photos.photos[0].human.tolist() == [[10, 10, 22, 26]]
+    assert photos.photos[0].kinds == ("face",)
+    assert len(photos.problems) == 4
+
+
+def test_coco_without_keypoints_or_with_others_is_read(folder):
+    coco = {
+        "images": [{"id": 7, "file_name": "set/a.png"}],
+        "annotations": [{"image_id": 7, "bbox": [10, 10, 12, 16], "keypoints": k} for k in (None, [1, 2], "x")],
+    }
+    (folder / "images" / "set").mkdir()
+    (folder / "images" / "set" / "a.png").write_bytes((folder / "images" / "a.png").read_bytes())
+    (folder / "c.json").write_text(json.dumps(coco))
+    (photo,) = open_photos(folder / "c.json")
+    assert (len(photo), photo.source) == (3, "set")

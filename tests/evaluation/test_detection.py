@@ -46,6 +46,40 @@ def test_doubtful_faces_count_neither_way():
     assert (row["faces"], row["recall"], row["alarms_per_image"]) == (1, 1.0, 0.0)
 
 
+def test_a_large_box_over_a_small_doubtful_face_is_a_false_alarm():
+    row = bands_of(faces((0, 0, 200, 200)), truth(SMALL, doubtful=[True]))["all"]
+    assert row["alarms_per_image"] == 1.0
+    inside = bands_of(faces((12, 12, 24, 24)), truth(SMALL, doubtful=[True]))["all"]
+    assert inside["alarms_per_image"] == 0.0
+
+
+def test_the_curve_is_of_everything_and_recall_of_what_is_meant():
+    found = faces(LARGE, AWAY, SMALL, scores=[0.9, 0.4, 0.3])
+    row = measured([(found, truth(LARGE, SMALL))], 0.5)["bands"]["all"]
+    assert (row["recall"], row["alarms_per_image"]) == (0.5, 0.0)
+    assert row["ap"] > 0.5
+
+
+def test_a_detector_with_a_score_to_set_gives_its_whole_curve():
+    from mien.detectors.mien_face import MienFace
+    from mien.evaluation.detection import LOW, loosened
+
+    every, own = loosened(MienFace(score=0.7, net=lambda planes: []))
+    assert (every.score, own) == (LOW, 0.7)
+    assert loosened(len) == (len, 0.0)
+
+
+def test_of_people_s_boxes_other_kinds_are_doubtful():
+    from mien.datasets.photos import Photo
+    from mien.evaluation.detection import drawn_by_people
+
+    none = np.zeros((0, 4), np.float32)
+    human = np.array([SMALL, LARGE], np.float32)
+    photo = Photo("p", "x", none, np.zeros((0, 5, 2)), np.zeros(0, bool), human, ("mask", "face"))
+    assert drawn_by_people(photo, ("face",)).doubtful.tolist() == [True, False]
+    assert drawn_by_people(photo).doubtful.tolist() == [False, False]
+
+
 def test_sizes_are_scored_apart():
     bands = bands_of(faces(SMALL), truth(SMALL, LARGE))
     assert (bands["16-32"]["recall"], bands["over 64"]["recall"], bands["8-16"]["recall"]) == (1.0, 0.0, None)
@@ -72,4 +106,6 @@ def test_the_threshold_leaves_as_many_false_alarms_as_allowed():
 
 
 def test_nothing_to_find_and_nothing_found_is_no_error():
-    assert bands_of(faces(), truth())["all"]["ap"] is None
+    row = bands_of(faces(), truth())["all"]
+    assert (row["ap"], row["alarms_per_image"]) == (None, 0.0)
+    assert bands_of(faces(AWAY), truth())["all"]["alarms_per_image"] == 1.0

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers import astronaut, encoded
+from helpers import astronaut, encoded, mien
 from mien.datasets.photos import Photo, open_photos
 
 pytest.importorskip("keras")
@@ -68,17 +68,10 @@ def test_boxes_and_points_follow_the_pixels(photos):
     image[86:95, 76:85] = (255, 0, 0)
     photo = Photo(photos.photos[0].path, "x", np.array([[60, 60, 140, 150]], np.float32), points[None], np.array([False]))
     scenes = Scenes([photo], quiet(roll=30.0))
-    import mien.training.detection.scenes as module
-
+    scenes.pictures = lambda path: (image, 1.0)
     seen = 0
     for number in range(40):
-        draw = np.random.default_rng(number)
-        before = module._picture
-        module._picture = lambda path: image
-        try:
-            scene = scenes._plain(draw, 160)
-        finally:
-            module._picture = before
+        scene = scenes._plain(np.random.default_rng(number), 160)
         if scene.doubtful.any() or not len(scene.rows):
             continue
         red = (scene.image[..., 0].astype(int) - scene.image[..., 1]) > 100
@@ -90,6 +83,33 @@ def test_boxes_and_points_follow_the_pixels(photos):
             size = scene.rows[0, 2] - scene.rows[0, 0]
             seen += gap < 0.1 * size
     assert seen >= 10
+
+
+def test_a_large_photo_is_shrunk_once_and_its_boxes_with_it(photos, tmp_path):
+    from mien.training.detection.scenes import LONGEST, Pictures, Scenes
+
+    large = np.kron(astronaut(), np.ones((5, 5, 1), np.uint8))
+    path = tmp_path / "large.png"
+    path.write_bytes(encoded(large))
+    face = 5 * np.array([[180, 70, 270, 185]], np.float32)
+    photo = Photo(path, "x", face, np.full((1, 5, 2), np.nan, np.float32), np.array([False]))
+    small = replace(photo, path=photos.photos[0].path, box=face / 5)
+    a, b = (Scenes([p], quiet(enlarge=1.0))._plain(np.random.default_rng(4), 200) for p in (photo, small))
+    pictures = Pictures(most=1)
+    assert pictures(path)[0].shape == (LONGEST, LONGEST, 3)
+    pictures(small.path)
+    assert len(pictures._kept) == 1
+    assert len(a.rows) == len(b.rows) == 1
+
+
+def test_a_face_that_a_close_up_covers_in_part_is_doubtful():
+    from mien.training.detection.scenes import Scene, SceneConfig, _pasted
+
+    rows = np.full((2, 14), np.nan, np.float32)
+    rows[:, :4] = [[0, 0, 200, 200], [0, 0, 5, 5]]
+    scene = Scene(np.zeros((200, 200, 3), np.uint8), rows, np.array([False, False]))
+    made = _pasted(np.random.default_rng(1), scene, np.full((48, 48), 99, np.uint8), SceneConfig(largest=0.5))
+    assert made.doubtful.tolist() == [True, False, False]
 
 
 def test_a_mirrored_face_keeps_its_right_eye_on_the_left():
@@ -185,3 +205,49 @@ def test_a_short_run_learns_resumes_and_serves(photos, tmp_path):
     again.restore()
     assert len(again.history) == 4
     assert all(np.array_equal(a, b) for a, b in zip(again.average, trainer.average, strict=True))
+
+
+@pytest.mark.slow
+def test_a_stopped_run_goes_on_to_what_the_whole_one_gives(photos, tmp_path):
+    from mien.training.detection.config import DetectConfig
+    from mien.training.detection.trainer import DetectorTrainer
+
+    config = DetectConfig(
+        options={"stem": (8, 8), "widths": (16, 16, 16, 16), "depths": (1, 1, 1, 1), "neck": 16, "head": 1},
+        scenes=quiet(), epochs=3, scenes_an_epoch=32, batch_size=8, side=64, last_side=64, mine=0.3, warmup=0.5,
+    )  # fmt: skip
+    whole = DetectorTrainer(config, photos, tmp_path / "whole")
+    whole.fit()
+
+    def stop(row):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        DetectorTrainer(config, photos, tmp_path / "part").fit(report=stop)
+    rest = DetectorTrainer(config, photos, tmp_path / "part")
+    rest.fit()
+    assert [row["epoch"] for row in rest.history] == [1, 2, 3]
+    assert (tmp_path / "part" / "false_alarms.json").read_text() == (tmp_path / "whole" / "false_alarms.json").read_text()
+    for a, b in zip(whole.average, rest.average, strict=True):
+        assert np.abs(a - b).max() < 1e-4
+
+
+@pytest.mark.slow
+def test_the_commands_train_and_evaluate_a_detector(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "face.png").write_bytes(encoded(astronaut()))
+    face = {"box": FACE}
+    rows = {"face.png": {"source": "a", "faces": [face]}, "gone.png": {"source": "a", "faces": [face]}}
+    (tmp_path / "annotations.json").write_text(json.dumps({"images": rows}))
+    run = tmp_path / "run"
+    common = ("--task", "detect", "--data", tmp_path)
+    done = mien("train", *common, "--run", run, "--epochs", 1, "--scenes-an-epoch", 16, "--batch-size", 8)
+    assert done.returncode == 0, done.stderr
+    assert b"gone.png" in done.stderr
+    scores = json.loads(mien("evaluate", run, *common, "--json").stdout)
+    assert (scores["images"], scores["fitted_on"], scores["left_out"]) == (1, ["a"], 1)
+    assert scores["bands"]["over 64"]["faces"] == 1
+    empty = mien("train", *common, "--run", tmp_path / "other", "--choose", "b")
+    assert empty.returncode == 2
+    assert b"there are: a" in empty.stderr

@@ -204,7 +204,7 @@ def bars(trainer: Run[Any]) -> Iterator[tuple[list[Any], Any]]:
             "accuracy": "PublicTest", "accuracy_votes": "votes", "ap": "AP", "recall_at_alarms": "recall at 0.1 false alarms",
             "images_per_second": "images/s",
         }  # fmt: skip
-        shown = "  ".join(f"{names.get(k, k)} {v:.4g}" for k, v in row.items() if k in ("loss", *names))
+        shown = "  ".join(f"{names.get(k, k)} {v:.4g}" for k, v in row.items() if k in ("loss", *names) and v is not None)
         (console.print if console.is_terminal else lambda text: typer.echo(text, err=True))(f"epoch {row['epoch']}  {shown}")
 
     if not console.is_terminal:

@@ -18,7 +18,7 @@ from mien.boxes import iou
 from mien.errors import MienError
 from mien.image import SUFFIXES, load, size_of
 
-Entry = tuple[Path, str, list[dict[str, Any]], dict[str, Any]]
+Entry = tuple[Path, str, Any, Mapping[str, Any]]
 """Picture, source, faces with `box`, `landmarks` and `ignore` as they were written, and what else was."""
 POINTS = 5
 SAME = 0.4
@@ -114,7 +114,7 @@ def open_photos(path: str | Path) -> Photos:
     file = path / "annotations.json" if path.is_dir() else path
     if not file.is_file():
         raise ValueError(f"{path}: no annotations.json in this folder; a WIDER FACE .txt or a COCO .json works too")
-    read = _wider if file.suffix == ".txt" else _json
+    read = _wider if file.suffix.lower() == ".txt" else _json
     found = Photos()
     for name, source, rows, more in read(file):
         _take(found, name, source, rows, more)
@@ -150,21 +150,33 @@ def _folder(file: Path) -> Path:
 def _own(file: Path, raw: Mapping[str, Any]) -> Iterator[Entry]:
     folder = _folder(file)
     for name, entry in raw["images"].items():
-        yield folder / name, str(entry.get("source", "")), entry.get("faces", []), entry
+        entry = entry if isinstance(entry, Mapping) else {"faces": [entry]}
+        yield folder / name, str(entry.get("source", "")), entry.get("faces"), entry
 
 
 def _coco(file: Path, raw: Mapping[str, Any]) -> Iterator[Entry]:
     """Crowds are doubtful; keypoints are taken where there are five."""
     faces: dict[Any, list[dict[str, Any]]] = {}
     for annotation in raw["annotations"]:
-        points = np.array(annotation.get("keypoints", []), float).reshape(-1, 3)
-        marked = points[:, :2].reshape(-1).tolist() if len(points) == POINTS and (points[:, 2] > 0).all() else None
-        row = {"box": annotation.get("bbox"), "landmarks": marked, "ignore": bool(annotation.get("iscrowd"))}
+        row = {
+            "box": annotation.get("bbox"),
+            "landmarks": _keypoints(annotation.get("keypoints")),
+            "ignore": bool(annotation.get("iscrowd")),
+        }
         faces.setdefault(annotation.get("image_id"), []).append(row)
     folder = _folder(file)
     for image in raw["images"]:
         name = str(image.get("file_name", ""))
-        yield folder / name, str(Path(name).parent), faces.get(image.get("id"), []), {}
+        yield folder / name, Path(name).parent.as_posix(), faces.get(image.get("id"), []), {}
+
+
+def _keypoints(flat: Any) -> list[float] | None:
+    """Five points of x, y and a flag that says whether they are marked -> ten numbers; None for anything else."""
+    try:
+        points = np.array(flat, float).reshape(-1, 3)
+    except (TypeError, ValueError):
+        return None
+    return points[:, :2].reshape(-1).tolist() if len(points) == POINTS and (points[:, 2] > 0).all() else None
 
 
 def _wider(file: Path) -> Iterator[Entry]:
@@ -179,12 +191,12 @@ def _wider(file: Path) -> Iterator[Entry]:
             continue
         if Path(words[-1]).suffix.lower() in SUFFIXES:
             if name:
-                yield folder / name, str(Path(name).parent), rows, {}
+                yield folder / name, Path(name).parent.as_posix(), rows, {}
             name, rows = line.removeprefix("#").strip(), []
         else:
             rows.append(_wider_face(words))
     if name:
-        yield folder / name, str(Path(name).parent), rows, {}
+        yield folder / name, Path(name).parent.as_posix(), rows, {}
 
 
 def _wider_face(words: list[str]) -> dict[str, Any]:
@@ -198,24 +210,22 @@ def _wider_face(words: list[str]) -> dict[str, Any]:
     return {"box": numbers[:4], "landmarks": marked, "ignore": invalid}
 
 
-def _take(found: Photos, path: Path, source: str, faces: list[dict[str, Any]], more: Mapping[str, Any]) -> None:
+def _take(found: Photos, path: Path, source: str, faces: Any, more: Mapping[str, Any]) -> None:
     """Check one picture and its faces; what is wrong becomes a line of `problems`."""
     size = size_of(path)
     if size is None:
         found.problems.append(f"{path}: absent or no picture")
         return
     boxes, points, doubtful = [], [], []
-    for number, face in enumerate(faces):
-        wrong = _wrong(face.get("box"), size)
-        if wrong:
+    for number, face in enumerate(_listed(faces)):
+        try:
+            boxes.append(_box(face.get("box") if isinstance(face, Mapping) else face, size))
+        except ValueError as wrong:
             found.problems.append(f"{path}, face {number}: {wrong}")
             continue
-        x, y, w, h = face["box"]
-        boxes.append([x, y, x + w, y + h])
         points.append(_marked(face.get("landmarks")))
         doubtful.append(bool(face.get("ignore")))
-    human = more.get("human_boxes")
-    drawn = None if human is None else np.array([[x, y, x + w, y + h] for _, x, y, w, h in human], np.float32).reshape(-1, 4)
+    drawn, kinds = _drawn(found, path, more, size)
     found.photos.append(
         Photo(
             path,
@@ -224,9 +234,30 @@ def _take(found: Photos, path: Path, source: str, faces: list[dict[str, Any]], m
             np.array(points, np.float32).reshape(-1, POINTS, 2),
             np.array(doubtful, bool),
             drawn,
-            tuple(str(row[0]) for row in human or ()),
+            kinds,
         )
     )
+
+
+def _drawn(
+    found: Photos, path: Path, more: Mapping[str, Any], size: tuple[int, int]
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """What people drew: boxes (m, 4) and the name of each; None where nobody was asked."""
+    if more.get("human_boxes") is None:
+        return None, ()
+    boxes, kinds = [], []
+    for number, row in enumerate(_listed(more["human_boxes"])):
+        try:
+            boxes.append(_box(row[1:] if isinstance(row, list) else row, size))
+            kinds.append(str(row[0]))
+        except ValueError as wrong:
+            found.problems.append(f"{path}, box {number} of a person: {wrong}")
+    return np.array(boxes, np.float32).reshape(-1, 4), tuple(kinds)
+
+
+def _listed(rows: Any) -> list[Any]:
+    """A list as it is; nothing is none."""
+    return rows if isinstance(rows, list) else [] if rows is None else [rows]
 
 
 def _marked(landmarks: Any) -> np.ndarray:
@@ -239,16 +270,16 @@ def _marked(landmarks: Any) -> np.ndarray:
     return marks if good else np.full(2 * POINTS, np.nan, np.float32)
 
 
-def _wrong(box: Any, size: tuple[int, int]) -> str:
-    """What is wrong with a box of x, y, width, height; empty: nothing."""
+def _box(box: Any, size: tuple[int, int]) -> list[float]:
+    """x, y, width, height -> left, top, right, bottom. Raises ValueError that says what is wrong with it."""
     try:
         x, y, w, h = (float(v) for v in box)
     except (TypeError, ValueError):
-        return f"the box is {box!r}; x, y, width and height were wanted"
+        raise ValueError(f"the box is {box!r:.100}; x, y, width and height were wanted") from None
     if not np.isfinite([x, y, w, h]).all():
-        return f"the box is {box!r}; numbers were wanted"
+        raise ValueError(f"the box is {box!r:.100}; numbers were wanted")
     if w <= 0 or h <= 0:
-        return f"the box is {w:g} wide and {h:g} high"
+        raise ValueError(f"the box is {w:g} wide and {h:g} high")
     if x + w / 2 < 0 or y + h / 2 < 0 or x + w / 2 > size[0] or y + h / 2 > size[1]:
-        return f"the box {x:g}, {y:g}, {w:g}, {h:g} lies outside the picture of {size[0]} x {size[1]}"
-    return ""
+        raise ValueError(f"the box {x:g}, {y:g}, {w:g}, {h:g} lies outside the picture of {size[0]} x {size[1]}")
+    return [x, y, x + w, y + h]

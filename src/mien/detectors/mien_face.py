@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mien.boxes import clipped, suppress
+from mien.boxes import area, clipped, suppress
 from mien.card import DetectorCard
+from mien.errors import insist
 from mien.faces import Faces
 from mien.image import fit
 from mien.runtime import session
@@ -23,6 +24,8 @@ from mien.weights import find_detector, find_graph
 
 MULTIPLE = 64
 """Pixels; sides are filled up to it: the coarsest stride."""
+SEAM = 0.02
+"""Share of a tile's side, within which a box touches its edge."""
 SCORE, CENTRE, SIZE, POINTS = 0, slice(1, 3), slice(3, 5), slice(5, 15)
 """Columns of a cell's numbers."""
 
@@ -43,6 +46,15 @@ class MienFace:
     net: Callable[[np.ndarray], Sequence[np.ndarray]] | None = None
     """In place of weights: levels 0..255, float32 (n, 3, h, w) -> maps (n, h / stride, w / stride, 15), fine to coarse."""
     name: ClassVar[str] = "mien"
+
+    def __post_init__(self) -> None:
+        insist(
+            self,
+            ("longest_side", self.longest_side is None or self.longest_side >= MULTIPLE, f"at least {MULTIPLE}"),
+            ("score", self.score is None or 0 < self.score < 1, "between 0 and 1"),
+            ("overlap", self.overlap is None or 0 < self.overlap <= 1, "more than 0, up to 1"),
+            ("tiles", self.tiles >= 1, "at least 1"),
+        )
 
     @cached_property
     def _net(self) -> Callable[[np.ndarray], Sequence[np.ndarray]]:
@@ -72,7 +84,7 @@ class MienFace:
     @property
     def same(self) -> float:
         """`overlap`, or the card's."""
-        return self.overlap or self.card.overlap
+        return self.card.overlap if self.overlap is None else self.overlap
 
     def seeing(self, **settings: Any) -> MienFace:
         """The same net with other settings; it is opened once."""
@@ -86,9 +98,15 @@ class MienFace:
     def many(self, images: Sequence[np.ndarray]) -> list[Faces]:
         """The faces of each picture, the same as one by one; pictures of one size go through the net together."""
         views = [list(self._views(image)) for image in images]
-        flat = [(*fit(part, self.side), corner) for view in views for part, corner in view]
-        found = iter(self._detect([small for small, _, _ in flat]))
-        placed = iter([_placed(next(found), shrunk, corner) for _, shrunk, corner in flat])
+        flat = [(image, part, corner) for image, view in zip(images, views, strict=True) for part, corner in view]
+        fitted = [fit(part, self.side) for _, part, _ in flat]
+        found = self._detect([small for small, _ in fitted])
+        placed = iter(
+            [
+                _uncut(_placed(rows, shrunk, corner), image, part, corner)
+                for rows, (_, shrunk), (image, part, corner) in zip(found, fitted, flat, strict=True)
+            ]
+        )
         return [
             self._kept(np.concatenate([next(placed) for _ in view]), image.shape)
             for view, image in zip(views, images, strict=True)
@@ -130,7 +148,18 @@ class MienFace:
         keep = suppress(rows[:, 1:5], rows[:, 0], self.same)
         score, box, points = rows[keep, 0], rows[keep, 1:5], rows[keep, 5:]
         box = clipped(box, shape[1], shape[0])
-        return Faces(box.astype(np.float32), score.astype(np.float32), points.reshape(-1, 5, 2).astype(np.float32))
+        seen = area(box) > 0  # what is filled up beside the picture shows none
+        faces = Faces(box.astype(np.float32), score.astype(np.float32), points.reshape(-1, 5, 2).astype(np.float32))
+        return faces if seen.all() else faces[seen]
+
+
+def _uncut(rows: np.ndarray, image: np.ndarray, part: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
+    """Without the boxes that end where a tile does but the picture does not: a neighbour, or the whole, sees those whole."""
+    low = np.array(corner)
+    high = low + part.shape[1::-1]
+    margin = SEAM * np.array(part.shape[1::-1])
+    cut = (rows[:, 1:3] < low + margin) & (low > 0) | (rows[:, 3:5] > high - margin) & (high < image.shape[1::-1])
+    return rows[~cut.any(axis=1)]
 
 
 def _multiple(image: np.ndarray) -> tuple[int, int]:

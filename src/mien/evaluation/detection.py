@@ -7,12 +7,12 @@ score first. Doubtful faces, and those smaller than SMALLEST, count neither as f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from mien.boxes import iou, longer_side, overlap_of_smaller
+from mien.boxes import area, intersection, iou, longer_side
 from mien.datasets.photos import Photo
 from mien.faces import Faces
 
@@ -24,6 +24,8 @@ READABLE = (20.0, np.inf)
 ALARMS = 0.1
 """False alarms an image, at which recall is compared."""
 HALF = 0.5
+LOW = 0.05
+"""Score from which on a box is kept where a whole curve is wanted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +62,25 @@ def found_in(
     return ((detector(image), truth(photo)) for image, photo in pictures)
 
 
-def measured(pairs: Iterable[tuple[Faces, Truth]]) -> dict[str, Any]:
+def loosened(detector: Any) -> tuple[Any, float]:
+    """A detector that gives all the boxes it has, with their scores, and the score from which on it means them.
+
+    The same detector, and 0, where there is no `score` to set."""
+    if not is_dataclass(detector) or "score" not in {f.name for f in fields(detector)}:
+        return detector, 0.0
+    chosen: Any = detector
+    return replace(chosen, score=LOW), getattr(chosen, "least", chosen.score)
+
+
+def measured(pairs: Iterable[tuple[Faces, Truth]], score: float = 0.0) -> dict[str, Any]:
     """What was found beside what is there, a pair a picture -> scores over all sizes and for each band of BANDS.
 
+    Average precision and the recall at ALARMS are of everything that was found, the rest of what scores `score` or more.
     The landmark error is a median: in profile both eyes are one, and anything over their distance is endless."""
     rows = [_matched(faces, truth) for faces, truth in pairs]
     bands = {"all": (SMALLEST, np.inf), "readable": READABLE, **BANDS}
-    out: dict[str, Any] = {name: _scored(rows, *band) for name, band in bands.items()}
-    errors = np.concatenate([row.error for row in rows]) if rows else np.zeros(0)
+    out: dict[str, Any] = {name: _scored(rows, *band, score) for name, band in bands.items()}
+    errors = np.concatenate([row.error[row.score >= score] for row in rows]) if rows else np.zeros(0)
     errors = errors[~np.isnan(errors)]
     return {"images": len(rows), "landmark_error": float(np.median(errors)) if len(errors) else None, "bands": out}
 
@@ -110,7 +123,9 @@ def _matched(found: Faces, truth: Truth) -> _Row:
 
 
 def _meets_doubtful(box: np.ndarray, truth: Truth) -> bool:
-    return bool(overlap_of_smaller(box, truth.box[truth.doubtful]).max() >= HALF)
+    """At least half of what was found is of doubtful faces' boxes: a large box over a small one is a false alarm."""
+    shared = intersection(box, truth.box[truth.doubtful]) / np.maximum(area(box), 1e-6)[:, None]
+    return bool(shared.max() >= HALF)
 
 
 def _landmark_error(found: Faces, met: np.ndarray, truth: Truth) -> np.ndarray:
@@ -127,7 +142,7 @@ def _landmark_error(found: Faces, met: np.ndarray, truth: Truth) -> np.ndarray:
     return out
 
 
-def _scored(rows: Sequence[_Row], least: float, most: float) -> dict[str, float | int | None]:
+def _scored(rows: Sequence[_Row], least: float, most: float, limit: float) -> dict[str, float | int | None]:
     """Scores of the faces of one band; found boxes of other sizes that met nothing are left to other bands."""
     scores, right, faces = [], [], 0
     for row in rows:
@@ -140,9 +155,13 @@ def _scored(rows: Sequence[_Row], least: float, most: float) -> dict[str, float 
         counted = hit_within | alarm
         scores.append(row.score[counted])
         right.append(hit_within[counted])
-    if not faces:
+    if not rows:
         return {"faces": 0, "ap": None, "recall": None, "recall_at_alarms": None, "alarms_per_image": None}
     score, correct = np.concatenate(scores), np.concatenate(right)
+    kept = correct[score >= limit]
+    alarmed = float((~kept).sum() / len(rows))
+    if not faces:
+        return {"faces": 0, "ap": None, "recall": None, "recall_at_alarms": None, "alarms_per_image": alarmed}
     order = np.argsort(-score, kind="stable")
     correct = correct[order]
     hits, alarms = np.cumsum(correct), np.cumsum(~correct)
@@ -150,9 +169,9 @@ def _scored(rows: Sequence[_Row], least: float, most: float) -> dict[str, float 
     return {
         "faces": faces,
         "ap": _average_precision(hits / faces, hits / np.maximum(hits + alarms, 1)),
-        "recall": float(correct.sum() / faces),
+        "recall": float(kept.sum() / faces),
         "recall_at_alarms": float(allowed[-1] / faces) if len(allowed) else 0.0,
-        "alarms_per_image": float((~correct).sum() / len(rows)),
+        "alarms_per_image": alarmed,
     }
 
 

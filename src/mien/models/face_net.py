@@ -1,7 +1,7 @@
 """A small anchor-free face detector: one score, box and five points for each cell of maps at strides 8 to 64.
 
 Full 3x3 convolutions where the channels are few, depth-wise separable residual blocks (Howard et al. 2017) further up,
-an additive feature pyramid (Lin et al. 2017) and one head for all levels (Tian et al. 2019; Wu et al. 2023).
+an additive feature pyramid (Lin et al. 2017) and a small head for each level (Tian et al. 2019; Wu et al. 2023).
 """
 
 from __future__ import annotations

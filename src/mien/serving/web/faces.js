@@ -9,6 +9,7 @@ const template = document.getElementById("card");
 export function show(faces, source, on) {
   while (list.children.length > faces.length) list.lastElementChild.remove();
   list.classList.toggle("many", faces.length > 2); // bars of the chosen one alone
+  document.getElementById("hint").hidden = faces.length <= 2;
   faces.forEach((face, i) => fill(list.children[i] || added(i, on), face, source, i));
 }
 

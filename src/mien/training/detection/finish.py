@@ -14,15 +14,13 @@ import keras
 from mien.card import DetectorCard
 from mien.datasets.photos import Photos
 from mien.detectors.mien_face import MienFace
-from mien.evaluation.detection import found_in, measured, threshold_for
+from mien.evaluation.detection import LOW, found_in, measured, threshold_for
 from mien.evaluation.report import curves_png
 from mien.training.detection.mining import serving
 from mien.training.detection.trainer import DetectorTrainer
 from mien.training.export import export_onnx
 from mien.weights import sha256
 
-LOW = 0.05
-"""Score from which on a box is kept where a whole curve is wanted."""
 ALARMS = 0.02
 """False alarms an image, that the threshold of the card allows."""
 SIDE = 320
@@ -63,8 +61,7 @@ def finish(trainer: DetectorTrainer, chosen: Photos | None, command: str = "") -
     if chosen is not None and len(chosen):
         pairs = list(found_in(MienFace(weights=run, score=LOW), chosen.pictures()))
         score = threshold_for(pairs, ALARMS)
-        kept = ((faces[faces.score >= score], truth) for faces, truth in pairs)
-        card = replace(card, score=score, metrics={", ".join(chosen.sources): measured(kept)})
+        card = replace(card, score=score, metrics={f"chosen on: {', '.join(chosen.sources)}": measured(pairs, score)})
         card.save(run / "card.json")
         (run / "report.json").write_text(json.dumps(card.metrics, indent=2) + "\n", encoding="utf-8")
     (run / "curves.png").write_bytes(curves_png(trainer.history))

@@ -13,7 +13,7 @@ from keras import ops
 
 from mien.training.detection.assign import assign, iou
 
-FACES, DOUBTFUL = 24, 24
+FACES, DOUBTFUL = 24, 128
 """Rows of the annotations of one picture: faces first, then what counts neither as a face nor as none."""
 COLUMNS = 4 + 10 + 2
 """Of a row: box, points, whether there is a face, whether it has points."""

@@ -5,9 +5,9 @@ A scene depends on seed, epoch and its number alone, so that a resumed run sees 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -16,13 +16,15 @@ import numpy as np
 from mien.boxes import area, clipped, longer_side, mapped
 from mien.datasets.photos import POINTS, Photo
 from mien.errors import MienError
-from mien.image import load
+from mien.image import fit, load
 
 MIRRORED = (1, 0, 2, 4, 3)
 """Order of the points in the mirror."""
 ROW = 4 + 2 * POINTS
-KEPT = 4000
-"""Pictures that stay decoded in memory."""
+KEPT = 2_000_000_000
+"""Bytes of decoded pictures that stay in memory."""
+LONGEST = 1280
+"""Pixels, longer side, to which larger photos are shrunk when they are read."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,22 @@ class Scene:
     doubtful: np.ndarray
 
 
-@lru_cache(maxsize=KEPT)
-def _picture(path: Path) -> np.ndarray:
-    return load(path)
+class Pictures:
+    """`pictures(path)` -> RGB array and how much it was shrunk; what was wanted of late stays in memory."""
+
+    def __init__(self, most: int = KEPT) -> None:
+        self.room = most
+        self._kept: OrderedDict[Path, tuple[np.ndarray, float]] = OrderedDict()
+
+    def __call__(self, path: Path) -> tuple[np.ndarray, float]:
+        if path in self._kept:
+            self._kept.move_to_end(path)
+            return self._kept[path]
+        found = self._kept[path] = fit(load(path), LONGEST)
+        self.room -= found[0].nbytes
+        while self.room < 0 and len(self._kept) > 1:
+            self.room += self._kept.popitem(last=False)[1][0].nbytes
+        return found
 
 
 @dataclass(eq=False)
@@ -78,6 +93,7 @@ class Scenes:
     def __post_init__(self) -> None:
         self.with_faces = [p for p in self.photos if (~p.ignore).any()]
         self.without = [p for p in self.photos if not len(p)]
+        self.pictures = Pictures()
         self.broken: dict[Path, str] = {}
         """Photos that could not be read, and why; other scenes were made instead."""
 
@@ -94,29 +110,31 @@ class Scenes:
         return Scene(image, rows.astype(np.float32), np.concatenate([part.doubtful for part in parts]))
 
     def _plain(self, draw: np.random.Generator, side: int) -> Scene:
-        around = None
+        while len(self.broken) < len(self.with_faces) + len(self.without):
+            photo, around = self._drawn(draw)
+            try:
+                scene = self._cut(draw, photo, side, around)
+            except MienError as error:
+                self.broken[photo.path] = str(error)
+                continue
+            if self.chips is not None and len(self.chips) and draw.random() < self.config.pasted:
+                return _pasted(draw, scene, self.chips[draw.integers(len(self.chips))], self.config)
+            return scene
+        raise ValueError(f"none of {len(self.broken)} photos can be read, such as: {next(iter(self.broken.values()))}")
+
+    def _drawn(self, draw: np.random.Generator) -> tuple[Photo, Sequence[float] | None]:
+        """A photo and, if there is one, what in it was taken for a face."""
         if self.alarms and draw.random() < self.config.hard:
             number, around = self.alarms[int(draw.integers(len(self.alarms)))]
-            photo = self.photos[number]
-        elif self.without and (draw.random() < self.config.negatives or not self.with_faces):
-            photo = self.without[draw.integers(len(self.without))]
-        else:
-            photo = self.with_faces[draw.integers(len(self.with_faces))]
-        try:
-            scene = self._cut(draw, photo, side, around)
-        except MienError as error:
-            self.broken[photo.path] = str(error)
-            if len(self.broken) == len(self.photos):
-                raise ValueError(f"none of {len(self.photos)} photos can be read, such as: {error}") from error
-            return self._plain(draw, side)
-        if self.chips is not None and len(self.chips) and draw.random() < self.config.pasted:
-            scene = _pasted(draw, scene, self.chips[draw.integers(len(self.chips))], self.config)
-        return scene
+            return self.photos[number], around
+        if self.without and (draw.random() < self.config.negatives or not self.with_faces):
+            return self.without[draw.integers(len(self.without))], None
+        return self.with_faces[draw.integers(len(self.with_faces))], None
 
     def _cut(self, draw: np.random.Generator, photo: Photo, side: int, around: Sequence[float] | None) -> Scene:
         """A square of the photo, scaled so that `around`, or one of its faces, gets the size that was drawn."""
-        c, image = self.config, _picture(photo.path)
-        photo_size = np.array(image.shape[1::-1])
+        c, (image, shrunk) = self.config, self.pictures(photo.path)
+        photo_size = np.array(image.shape[1::-1]) / shrunk
         whole = side / photo_size.max()
         sure = np.nonzero(~photo.ignore)[0]
         if around is not None or len(sure):
@@ -138,7 +156,8 @@ class Scenes:
         matrix = np.column_stack([turn, side / 2 - turn @ middle])
         fill = tuple(int(v) for v in draw.integers(0, 256, 3)) if draw.random() < 0.5 else (0, 0, 0)
         rows, doubtful = _moved(photo, matrix, mirror, side, c.smallest * 0.75)
-        return Scene(_warped(image, matrix, factor, side, fill), rows, doubtful)
+        matrix = matrix @ np.diag([1 / shrunk, 1 / shrunk, 1.0])
+        return Scene(_warped(image, matrix, factor / shrunk, side, fill), rows, doubtful)
 
     def _light(self, draw: np.random.Generator, image: np.ndarray) -> np.ndarray:
         """Contrast, brightness, colours, darkness, blur, noise and the traces of JPEG."""
@@ -192,7 +211,7 @@ def _moved(photo: Photo, matrix: np.ndarray, mirror: bool, side: int, smallest: 
 
 
 def _pasted(draw: np.random.Generator, scene: Scene, chip: np.ndarray, c: SceneConfig) -> Scene:
-    """The scene with a close-up over it; what it hides is forgotten."""
+    """The scene with a close-up over it; what it covers, be it in part, is doubtful."""
     side = len(scene.image)
     size = int(draw.uniform(0.3, c.largest) * side)
     left, top = (int(v) for v in draw.uniform(0, side - size, 2))
@@ -201,15 +220,11 @@ def _pasted(draw: np.random.Generator, scene: Scene, chip: np.ndarray, c: SceneC
         large = np.ascontiguousarray(large[:, ::-1])
     image = scene.image.copy()
     image[top : top + size, left : left + size] = large[..., None] if large.ndim == 2 else large
-    middle = (scene.rows[:, :2] + scene.rows[:, 2:4]) / 2
     low, high = np.array([left, top]), np.array([left + size, top + size])
-    hidden = np.logical_and(middle > low, middle < high).all(axis=1)
     touched = np.logical_and(scene.rows[:, 2:4] > low, scene.rows[:, :2] < high).all(axis=1)
     row = np.full((1, ROW), np.nan, np.float32)
     row[0, :4] = np.array([left, top, left, top]) + size * np.array(CLOSE_UP)
-    kept = np.nonzero(~hidden)[0]
-    doubtful = np.append((scene.doubtful | touched)[kept], False)
-    return Scene(image, np.concatenate([scene.rows[kept], row]), doubtful)
+    return Scene(image, np.concatenate([scene.rows, row]), np.append(scene.doubtful | touched, False))
 
 
 CLOSE_UP = (0.09, 0.0, 0.91, 1.0)

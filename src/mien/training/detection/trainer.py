@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,9 @@ class DetectorTrainer(Run[DetectConfig]):
         """Collected once a run, and kept in its folder."""
         kept = self.run / "false_alarms.json"
         if not kept.exists():
-            kept.write_text(json.dumps(false_alarms(self.averaged(), self.photos)))
+            new = kept.with_suffix(".new")
+            new.write_text(json.dumps(false_alarms(self.averaged(), self.photos)))
+            os.replace(new, kept)
         return [(number, box) for number, box in json.loads(kept.read_text())]
 
     def data_sha256(self) -> str:
