@@ -68,7 +68,7 @@ def start(*args, **environment):
     running = Running(process, 0)
     found = re.search(r"http://\S+:(\d+)", line)
     if not found:
-        raise RuntimeError(line + process.stdout.read())
+        raise RuntimeError(line + process.communicate(timeout=15)[0])
     running.port = int(found[1])
     running.reader = Thread(target=lambda: running.said.extend(process.stdout), daemon=True)
     running.reader.start()

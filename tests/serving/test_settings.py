@@ -22,7 +22,8 @@ def test_a_file_may_have_a_table_of_its_own(tmp_path):
 
 
 def test_the_environment_is_text_of_every_type():
-    made = settings({}, {"MIEN_SERVE_HOSTS": "a.org, b.org", "MIEN_SERVE_JSON_LOGS": "yes", "MIEN_SERVE_IDLE": "2.5"})
+    told = {"HOSTS": "a.org, b.org", "JSON_LOGS": "yes", "IDLE": "2.5", "PURPOSE": "research"}
+    made = settings({}, {f"MIEN_SERVE_{name}": value for name, value in told.items()})
     assert (made.hosts, made.json_logs, made.idle) == (("a.org", "b.org"), True, 2.5)
 
 

@@ -67,6 +67,14 @@ class Keys:
         right = hmac.compare_digest(row.hash if row else "", _hash(parts[2]))
         return _key(row) if row and right and row.revoked is None else None
 
+    def holds(self, id: str) -> bool:
+        """Whether there is such a key that was not revoked."""
+        with self.store.reading() as c:
+            return (
+                c.execute(select(tables.keys.c.id).where(tables.keys.c.id == id, tables.keys.c.revoked.is_(None))).first()
+                is not None
+            )
+
     def all(self) -> list[Key]:
         with self.store.reading() as c:
             return [_key(row) for row in c.execute(select(tables.keys).order_by(tables.keys.c.created))]

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ class Timeline:
 
     _open: dict[tuple[int, int], tuple[int, int, np.ndarray]] = field(default_factory=dict)
     _names: tuple[str, ...] = ()
+    _lock: Lock = field(default_factory=Lock)
 
     def add(self, faces: Faces, time_s: float) -> None:
         if faces.probability is None or faces.labels is None:
@@ -41,15 +43,17 @@ class Timeline:
         self._names = tuple(faces.labels)
         unsure = faces.unsure if faces.unsure is not None else np.zeros(len(faces), bool)
         tracks = faces.track_id if faces.track_id is not None else np.full(len(faces), UNTRACKED)
-        for track, probability, doubt in zip(tracks, faces.probability, unsure, strict=True):
-            place = int(time_s), int(track)
-            frames, unsures, total = self._open.get(place, (0, 0, 0.0))
-            self._open[place] = frames + 1, unsures + int(doubt), total + probability.astype(float)
+        with self._lock:
+            for track, probability, doubt in zip(tracks, faces.probability, unsure, strict=True):
+                place = int(time_s), int(track)
+                frames, unsures, total = self._open.get(place, (0, 0, 0.0))
+                self._open[place] = frames + 1, unsures + int(doubt), total + probability.astype(float)
 
     def take(self, before: float = float("inf")) -> list[dict[str, Any]]:
         """The seconds that are over before `before`, which are let go of here."""
-        done = sorted(place for place in self._open if place[0] + 1 <= before)
-        return [self._row(place, *self._open.pop(place)) for place in done]
+        with self._lock:
+            done = sorted(place for place in self._open if place[0] + 1 <= before)
+            return [self._row(place, *self._open.pop(place)) for place in done]
 
     def _row(self, place: tuple[int, int], frames: int, unsure: int, total: np.ndarray) -> dict[str, Any]:
         probability = dict(zip(self._names, (round(float(p) / frames, 4) for p in total), strict=True))
@@ -146,8 +150,10 @@ class Sessions:
             return [(row.time_s, row.track, row.png) for row in rows]
 
     def erase(self, id: str, client: str | None = None) -> None:
-        """Leave nothing of it. Raises LookupError as `export` does."""
+        """Leave nothing of it, nor of the corrections given in it. Raises LookupError as `export` does."""
         self.get(id, client)
+        with self.store.writing() as c:
+            c.execute(delete(tables.corrections).where(tables.corrections.c.session == id))
         self._erase([id])
 
     def expire(self, before: float, but: Collection[str] = ()) -> list[str]:

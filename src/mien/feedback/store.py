@@ -66,7 +66,8 @@ def _opened(path: Path | None) -> Engine:
         engine = create_engine("sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool)
     else:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)  # its owner's alone
             sqlite3.connect(path).close()
         except (OSError, sqlite3.Error) as error:
             raise ValueError(f"{path.parent}: no database can be kept there ({error}); a folder to write to is wanted") from error

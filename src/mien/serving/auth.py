@@ -58,6 +58,11 @@ def key_in(auth: Any) -> str:
     return str(auth.get("key", "")) if isinstance(auth, Mapping) else ""
 
 
+def still(service: Service, client: Client) -> bool:
+    """Whether the key it came in with was not revoked meanwhile."""
+    return client.id == LOCAL or service.keys.holds(client.id)
+
+
 def may(client: Client, scope: str) -> None:
     """Raises Problem 403."""
     if scope not in client.scopes:
@@ -69,7 +74,8 @@ def allowed(service: Service, client: Client, pictures: int = 1) -> None:
     """Count so many pictures against the client's rate. Raises Problem 429."""
     if client.id == LOCAL and not service.settings.rate_loopback:
         return
-    seconds = max(service.rates.wait(f"key {client.id}", pictures), service.rates.wait(f"address {client.address}", pictures))
+    name = f"address {client.address}" if client.id == LOCAL else f"key {client.id}"  # a proxy's address is everybody's
+    seconds = service.rates.wait(name, pictures)
     if seconds > 0:
         raise Problem(
             429, f"more than {service.settings.rate:g} pictures a minute", kind="rate",

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -24,6 +26,8 @@ PICTURES = ("image/", "application/octet-stream")
 WOULD_WORK = "Send one picture's bytes as image/jpeg, a form with `image` files, or JSON with `image` or `images`."
 DRAINED = 4
 """Times the limit that is read, and let go, of a request that is too large."""
+FETCHERS = ThreadPoolExecutor(8, "mien-fetch")
+"""Of their own: slow addresses hold up nothing else."""
 FIELDS = 64
 """Of a form; those that are no pictures are ignored."""
 
@@ -137,5 +141,6 @@ async def data_of(sent: Sent, settings: Settings) -> bytes:
     if isinstance(sent.data, bytes):
         return sent.data
     if on_the_web(sent.data):
-        return await asyncio.to_thread(fetch, sent.data, int(settings.body_mb * 1e6), private=settings.private_urls)
+        get = partial(fetch, sent.data, int(settings.body_mb * 1e6), private=settings.private_urls)
+        return await asyncio.get_running_loop().run_in_executor(FETCHERS, get)
     return from_base64(sent.data)

@@ -12,7 +12,7 @@ from typing import Any
 import socketio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mien.serving.auth import client_of, key_in, may
+from mien.serving.auth import client_of, key_in, may, still
 from mien.serving.problems import Problem
 from mien.serving.service import Service
 
@@ -78,8 +78,9 @@ async def watch(socket: WebSocket) -> None:
     service: Service = socket.app.state.service
     await socket.accept()
     try:
-        may(client_of(service, socket.scope, socket.query_params.get("key", "")), "dashboard")
-        while service.ready:
+        client = client_of(service, socket.scope, socket.query_params.get("key", ""))
+        may(client, "dashboard")
+        while service.ready and still(service, client):
             await socket.send_text(json.dumps(["stats", snapshot(service)]))
             await asyncio.sleep(EVERY)
     except Problem as problem:

@@ -48,13 +48,16 @@ class Job:
     """On the clock of time.monotonic."""
     future: Future[Any] = field(default_factory=Future)
     begun: float = field(default_factory=time.monotonic)
+    bounded: bool = True
 
 
 class Turns:
-    """A bounded queue in which clients take turns."""
+    """A bounded queue in which clients take turns. `takers`: how many take from it."""
 
-    def __init__(self, room: int) -> None:
-        self.room, self.size, self.closed = room, 0, False
+    def __init__(self, room: int, takers: int = 1) -> None:
+        self.room, self.takers, self.size, self.closed = room, takers, 0, False
+        self._bounded = 0
+        """Jobs that count against the room."""
         self._clients: OrderedDict[Hashable, deque[Job]] = OrderedDict()
         self._changed = Condition()
 
@@ -66,30 +69,37 @@ class Turns:
             if self.closed:
                 raise RuntimeError("the engine is closed")
             own = len(self._clients.get(job.client, ()))
-            if self.size >= self.room and not always:
+            if self._bounded >= self.room and not always:
                 longest = max(self._clients.values(), key=len)
                 if len(longest) <= own + 1:
                     raise OverflowError
                 displaced = longest.pop()
                 if displaced.future.set_running_or_notify_cancel():
                     displaced.future.set_exception(Busy(1.0))
-                self.size -= 1
+                self._gone(displaced)
+            job.bounded = not always
             self._clients.setdefault(job.client, deque()).append(job)
             self.size += 1
+            self._bounded += job.bounded
             self._changed.notify()
 
     def take(self, most: int) -> list[Job]:
-        """Wait for work; one job of each client in turn, up to `most`. Empty: closed, and nothing is left."""
+        """Wait for work; one job of each client in turn, up to `most` or this taker's share. Empty: closed, and none is left."""
         with self._changed:
             self._changed.wait_for(lambda: self.size or self.closed)
             taken: list[Job] = []
-            while self.size and len(taken) < most:
+            share = min(most, -(-self.size // self.takers))
+            while self.size and len(taken) < share:
                 client, jobs = self._clients.popitem(last=False)
                 taken.append(jobs.popleft())
-                self.size -= 1
+                self._gone(taken[-1])
                 if jobs:
                     self._clients[client] = jobs
             return taken
+
+    def _gone(self, job: Job) -> None:
+        self.size -= 1
+        self._bounded -= job.bounded
 
     def close(self) -> None:
         with self._changed:
@@ -110,10 +120,10 @@ class Engine:
         seen: Callable[[list[float], int, float], None] = lambda waits, faces, seconds: None,
     ) -> None:
         self.recognizer, self.batch, self.seen = recognizer, batch, seen
-        self.turns = Turns(room)
+        count = threads or os.cpu_count() or 1
+        self.turns = Turns(room, count)
         self.cost = 0.01
         """Seconds a picture, lately."""
-        count = threads or os.cpu_count() or 1
         self._threads = [Thread(target=self._work, name=f"mien-{i}", daemon=True) for i in range(count)]
         for thread in self._threads:
             thread.start()

@@ -14,9 +14,10 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 
 from mien.serving.problems import Problem
 from mien.serving.service import Service
@@ -45,6 +46,8 @@ HEADERS = {
 }
 SLOW = 10.0
 """Seconds that a live client may take to read one message; then it is cut off."""
+BEYOND = 6
+"""Times the largest request that is read at all: a client that sends too much reads the refusal only when it is done."""
 PACKETS = "0123456"
 """First characters of the text messages of Engine.IO; others raise outside of its own handling of errors."""
 
@@ -90,7 +93,7 @@ class Guard:
             await send(message)
 
         try:
-            await self.app(scope, receive, marked)
+            await self.app(scope, self._bounded(receive), marked)
         finally:
             took, route = time.monotonic() - start, getattr(scope.get("route"), "path", "other")
             self.service.metrics.requests.labels(route, scope["method"], str(seen["status"])).inc()
@@ -100,24 +103,48 @@ class Guard:
                 extra={"request_id": id, "ms": round(1e3 * took, 1), "status": seen["status"], "route": route},
             )  # fmt: skip
 
+    def _bounded(self, receive: Receive) -> Receive:
+        """No request is read further than the largest may be, whoever sends it."""
+        left = BEYOND * self.service.settings.body_mb * 1e6
+
+        async def bounded() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(413, f"the request has more than {self.service.settings.body_mb:g} MB")
+            return message
+
+        return bounded
+
 
 def check_names(service: Service, scope: Scope, headers: Headers) -> None:
     """Raises Problem 421 for a Host that is not this server's, 403 for another site's page."""
     host = headers.get("host", "")
-    name = urlsplit(f"//{host}").hostname or ""
+    name = _parsed(f"//{host}").hostname or ""
     known = is_loopback(name) or name in service.settings.hosts or name == service.settings.host
     if not known and not (_is_address(name) and not service.settings.loopback):
         raise Problem(
             421, f"{name!r:.100} is not a name of this server", would_work="Its address, or a name given as hosts.",
         )  # fmt: skip
     origin = headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc != host and origin not in service.settings.origins
+    foreign = origin is not None and _parsed(origin).netloc != host and origin not in service.settings.origins
     across = headers.get("sec-fetch-site") == "cross-site" and origin not in service.settings.origins
     navigating = headers.get("sec-fetch-mode") == "navigate" and scope.get("method") == "GET"
     if foreign or (across and not navigating):
         raise Problem(
             403, f"a page of {origin or 'another site'} may not use this server", would_work="Its address given as origins."
         )
+
+
+def _parsed(address: str) -> SplitResult:
+    """An address that cannot be is one of nobody."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.hostname
+        return parts
+    except ValueError:
+        return urlsplit("")
 
 
 def _is_address(name: str) -> bool:

@@ -1,10 +1,11 @@
-"""What a server does now and then: idle connections end, and what was kept long enough is erased."""
+"""What a server does now and then: connections that are idle, or whose key was revoked, end; what is old is erased."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
+from mien.serving.auth import still
 from mien.serving.service import Service
 
 IDLE_EVERY, ERASE_EVERY = 5.0, 600.0
@@ -17,7 +18,7 @@ async def housekeeping(service: Service) -> None:
     while True:
         now = time.monotonic()
         for live in list(service.cameras):
-            if now - live.last > service.settings.idle:
+            if now - live.last > service.settings.idle or not still(service, live.client):
                 live.hang_up()
         if now - erased >= min(ERASE_EVERY, service.settings.retention_hours * 3600):
             erased = now

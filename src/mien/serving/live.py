@@ -14,6 +14,7 @@ import logging
 import struct
 import time
 from collections.abc import Callable, Mapping, MutableMapping
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
@@ -23,10 +24,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mien.detectors import crop_of
 from mien.faces import Faces
 from mien.feedback.sessions import Timeline, new_id
-from mien.serving.auth import Client, allowed, client_of, key_in, may
+from mien.serving.auth import LOCAL, Client, allowed, client_of, key_in, may
 from mien.serving.camera import Camera
 from mien.serving.dashboard import rooms
 from mien.serving.problems import Problem, problem_of
+from mien.serving.rates import Rates
 from mien.serving.recorder import Recorder
 from mien.serving.service import Service
 
@@ -36,6 +38,10 @@ SLOW = 4
 """Answers that may wait for a client to read them; beyond, its frames are dropped."""
 NAMESPACE = "/live"
 EVENTS = ("frame", "session", "mark", "stop")
+WORDS = 60
+"""Messages a minute that are no frames."""
+LATER = 0.25
+"""Seconds until a client that did not read its answers is looked at again."""
 KEPT_EVERY = 1.0
 """Seconds between two writes of a session's timeline, and between two recorded crops of a face."""
 
@@ -70,9 +76,13 @@ class Live:
         self.camera = Camera(service.engine, service.stream(), self, self._answered, self._saw)
         self.timeline, self.recorder = Timeline(), Recorder(crop_of(service.recognizer.detector), KEPT_EVERY)
         self.session, self.started = new_id(), time.time()
-        self.title, self.consent = "", ""
+        self.title, self.consent, self.kept = "", "", True
+        self.erased = False
+        self._talks = Rates(WORDS)
         self._begun = False
         """Whether the session is in the store; set in the store's thread."""
+        self._dropped: Any = None
+        """The last frame that was dropped unanswered because answers wait to be read."""
         self._faces: list[dict[str, Any]] = []
         self._frames = self._lost = 0
         self._latency: float | None = None
@@ -90,14 +100,17 @@ class Live:
         """A message of the client's; never waits."""
         if event == "frame":
             self._frame(data)
+        elif self._talks.wait("words") > 0:
+            return  # nobody renames or marks a session so often
         elif event == "session" and isinstance(data, Mapping):
-            self._settle(str(data.get("title", ""))[:200], str(data.get("consent", "")).strip()[:500])
+            self.kept = data.get("keep", True) is True
+            self._settle(_text(data, "title", 200), _text(data, "consent", 500) if self.kept else "")
         elif event == "mark" and isinstance(data, Mapping):
-            text = str(data.get("text", ""))[:500]
-            if text:
+            text = _text(data, "text", 500)
+            if text and self.kept:
                 self.write(self.service.sessions.mark, round(self.camera.moment, 2), text)
         elif event == "stop":
-            self.keep(everything=True)
+            self.keep()
 
     def _settle(self, title: str, consent: str) -> None:
         """What the session is called, and whether faces may be recorded."""
@@ -108,8 +121,10 @@ class Live:
 
     def _frame(self, data: Any) -> None:
         self.last = time.monotonic()
+        if not self.service.ready:  # it is stopping, and finishes what is in hand
+            return
         if self._full():
-            self.camera.dropped += 1
+            self._unread(data)
             return
         try:
             allowed(self.service, self.client)
@@ -118,16 +133,33 @@ class Live:
             return
         self.camera.take(data)
 
+    def _unread(self, data: Any) -> None:
+        """Drop a frame of a client whose answers wait to be read; told of once they are, or its credit would be lost."""
+        if self._dropped is None:
+            asyncio.get_running_loop().call_later(LATER, self._told)
+        else:
+            self.camera.dropped += 1
+        self._dropped = data
+
+    def _told(self) -> None:
+        if self._full():
+            asyncio.get_running_loop().call_later(LATER, self._told)
+            return
+        data, self._dropped = self._dropped, None
+        if self in self.service.cameras:
+            self.camera.refuse(data, "slow", "answers were not read; frames were dropped meanwhile")
+
     def _saw(self, image: Any, faces: Faces, moment: float) -> None:
         """In the engine's thread: what was seen in a frame."""
         self.service.metrics.saw(faces)
-        self.timeline.add(faces, moment)
+        if self.kept:
+            self.timeline.add(faces, moment)
         if self.consent:
             for track, png in self.recorder(image, faces, moment):
                 self.write(self._record, self.consent, round(moment, 2), track, png)
 
     def _answered(self, message: dict[str, Any]) -> None:
-        self.service.metrics.framed(message["latency_ms"] / 1e3, message["dropped"])
+        self.service.metrics.framed(None if message["error"] else message["latency_ms"] / 1e3, message["dropped"])
         self._frames, self._lost, self._latency = self._frames + 1, self._lost + message["dropped"], message["latency_ms"]
         self._faces = message["faces"]
         self._send("result", message)
@@ -151,12 +183,14 @@ class Live:
         if rows:
             self.write(self.service.sessions.add, rows)
 
-    def write(self, work: Callable[..., Any], *args: Any) -> None:
+    def write(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
         """Queue what keeps something of the session, which is in the store from the first such thing on."""
-        self.service.write(self._written, work, *args)
+        return self.service.write(self._written, work, *args)
 
     def _written(self, work: Callable[..., Any], *args: Any) -> None:
         """In the store's thread. Of a session that was erased meanwhile nothing more is kept."""
+        if self.erased:
+            return
         if not self._begun:
             model, purpose = self.service.recognizer.card.name, self.service.settings.purpose
             about = (self.client.id, model, purpose, self.title, self.consent)
@@ -187,6 +221,12 @@ class Live:
                 self.service.sessions.end(self.session)
 
 
+def _text(data: Mapping[str, Any], name: str, most: int) -> str:
+    """Only what is a text: a refusal by `false` or `null` must not become a word."""
+    value = data.get(name)
+    return value.strip()[:most] if isinstance(value, str) else ""
+
+
 def admit(service: Service, scope: MutableMapping[str, Any], token: str) -> Client:
     """Raises Problem for who may not come in, or when all places are taken."""
     if not service.ready:
@@ -195,13 +235,17 @@ def admit(service: Service, scope: MutableMapping[str, Any], token: str) -> Clie
     may(client, "live")
     if len(service.cameras) >= service.settings.cameras:
         raise Problem(503, f"all {service.settings.cameras} live places are taken", would_work="Try again later.")
+    own = sum(live.client.id == client.id for live in list(service.cameras))
+    if client.id != LOCAL and own >= service.settings.cameras_each:
+        raise Problem(503, f"this key has {own} live connections, the most there may be", would_work="Close one of them.")
     return client
 
 
 def socket_io(service: Service) -> socketio.AsyncServer:
     """The Socket.IO server with its two namespaces."""
     server = socketio.AsyncServer(
-        async_mode="asgi", async_handlers=False, serializer=FramePacket, max_http_buffer_size=int(service.settings.body_mb * 1e6),
+        async_mode="asgi", async_handlers=False, cors_allowed_origins=[],  # origins are checked by the Guard
+        serializer=FramePacket, max_http_buffer_size=int(service.settings.body_mb * 1e6),
         ping_interval=10, ping_timeout=10, logger=_quiet(), engineio_logger=_quiet(),
     )  # fmt: skip
     connections: dict[str, Live] = {}

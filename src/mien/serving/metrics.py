@@ -53,11 +53,13 @@ class Metrics:
             self.confidence.observe(float(confidence))
         self.unsure.inc(int(faces.unsure.sum()) if faces.unsure is not None else 0)
 
-    def framed(self, latency: float, dropped: int) -> None:
-        """A live frame was answered, after `latency` seconds; `dropped` were not, since the last."""
-        self.frame_seconds.observe(latency)
-        self.frames.labels("answered").inc()
+    def framed(self, latency: float | None, dropped: int) -> None:
+        """A live frame was answered, after `latency` seconds, or, as None, by an error; `dropped` were not, since the last."""
         self.frames.labels("dropped").inc(dropped)
+        self.frames.labels("refused" if latency is None else "answered").inc()
+        if latency is None:
+            return
+        self.frame_seconds.observe(latency)
         self._recent.append((time.monotonic(), latency, dropped))
 
     def lately(self) -> Mapping[str, float | None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,13 +59,13 @@ async def predict(request: Request) -> Response:
     if drawn and len(sent) > 1:
         raise Problem(406, f"{len(sent)} pictures cannot be one PNG", would_work="Send one, or accept application/json.")
     allowed(service, client, len(sent))
-    found = await asyncio.gather(*(_seen(service, client, one) for one in sent), return_exceptions=True)
+    finish = _picture if drawn else _size
+    found = await asyncio.gather(*(_seen(service, client, one, finish) for one in sent), return_exceptions=True)
     if len(found) == 1:
         if isinstance(found[0], BaseException):
             raise found[0]
-        image, faces = found[0]
         if drawn:
-            return Response(await asyncio.to_thread(lambda: encode(annotate(image, faces))), media_type="image/png", headers=VARY)
+            return Response(found[0][0], media_type="image/png", headers=VARY)
         return JSONResponse(_answer(service, sent[0], found[0]), headers=VARY)
     return JSONResponse([_answer(service, *pair) for pair in zip(sent, found, strict=True)], headers=VARY)
 
@@ -90,7 +90,16 @@ def _drawn(accept: str) -> bool:
     return best[1]
 
 
-async def _seen(service: Service, client: Client, sent: Sent) -> tuple[np.ndarray, Faces]:
+def _size(image: np.ndarray, faces: Faces) -> tuple[tuple[int, int], Faces]:
+    return (image.shape[1], image.shape[0]), faces
+
+
+def _picture(image: np.ndarray, faces: Faces) -> tuple[bytes, Faces]:
+    return encode(annotate(image, faces)), faces
+
+
+async def _seen(service: Service, client: Client, sent: Sent, finish: Callable[[np.ndarray, Faces], Any]) -> Any:
+    """What `finish` makes of the picture, and its faces; the picture itself is not held on to."""
     data = await data_of(sent, service.settings)
     limits = Limits(bytes=int(service.settings.body_mb * 1e6))
     recognizer = service.recognizer
@@ -98,17 +107,17 @@ async def _seen(service: Service, client: Client, sent: Sent) -> tuple[np.ndarra
     def find() -> tuple[np.ndarray, Faces]:
         return recognizer.find(load(data, limits, name=sent.name))
 
-    job = service.engine.submit(client.id + client.address, find, lambda image, faces: (image, faces), within=WITHIN)
-    image, faces = await asyncio.wrap_future(job)
+    job = service.engine.submit(client.id + client.address, find, finish, within=WITHIN)
+    made, faces = await asyncio.wrap_future(job)
     service.metrics.saw(faces)
-    return image, faces
+    return made, faces
 
 
-def _answer(service: Service, sent: Sent, found: tuple[np.ndarray, Faces] | BaseException) -> dict[str, Any]:
+def _answer(service: Service, sent: Sent, found: tuple[tuple[int, int], Faces] | BaseException) -> dict[str, Any]:
     model = service.recognizer.card.name
     if isinstance(found, tuple):
-        image, faces = found
-        return answer(sent.name, size=(image.shape[1], image.shape[0]), model=model, faces=faces)
+        size, faces = found
+        return answer(sent.name, size=size, model=model, faces=faces)
     problem = problem_of(found)
     return answer(sent.name, model=model, error=MienError(problem.kind or "server", problem.detail))
 
@@ -142,10 +151,10 @@ async def correct(request: Request, given: schemas.Correction) -> JSONResponse:
     """Say what a face shows where an answer was wrong. `face_png`, base64, is kept, and only if it is sent."""
     service, client = client_for(request, "feedback")
     allowed(service, client)
-    png = _png(given.face_png) if given.face_png else None
+    png = await asyncio.to_thread(_png, given.face_png) if given.face_png else None
     session = given.session
     if session:
-        await asyncio.to_thread(service.sessions.get, session, client.sees)
+        await _there(service, client, session)
     add = service.corrections.add
     id = await asyncio.to_thread(
         add, client.id, given.model or service.recognizer.card.name, given.expression,
@@ -153,6 +162,14 @@ async def correct(request: Request, given: schemas.Correction) -> JSONResponse:
     )  # fmt: skip
     service.metrics.corrections.inc()
     return JSONResponse({"id": id}, 201)
+
+
+async def _there(service: Service, client: Client, session: str) -> None:
+    """Raises LookupError for a session that is not the client's; one that is on is put in the store."""
+    for live in list(service.cameras):
+        if live.session == session and client.sees in (None, live.client.id):
+            await asyncio.wrap_future(live.write(lambda id: None))
+    await asyncio.to_thread(service.sessions.get, session, client.sees)
 
 
 def _png(text: str) -> bytes:
@@ -172,7 +189,7 @@ async def uncorrect(request: Request, id: str) -> Response:
     """Erase a correction and the picture that came with it."""
     service, client = client_for(request, "feedback")
     await asyncio.to_thread(service.corrections.erase, id, client.sees)
-    service.store.note(client.id, "erase correction", id)
+    await asyncio.to_thread(service.store.note, client.id, "erase correction", id)
     return Response(status_code=204)
 
 
@@ -220,6 +237,14 @@ async def mark(request: Request, id: str, given: schemas.Mark) -> JSONResponse:
 async def erase(request: Request, id: str) -> Response:
     """Erase all that is kept of a session."""
     service, client = client_for(request, "sessions")
-    await asyncio.to_thread(service.sessions.erase, id, client.sees)
-    service.store.note(client.id, "erase session", id)
+    for live in list(service.cameras):
+        if live.session == id and client.sees in (None, live.client.id):
+            live.erased = True
+    await asyncio.wrap_future(service.write(_erased, service, client, id))
     return Response(status_code=204)
+
+
+def _erased(service: Service, client: Client, id: str) -> None:
+    """In the store's thread, behind what is still to be written."""
+    service.sessions.erase(id, client.sees)
+    service.store.note(client.id, "erase session", id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,12 +22,17 @@ SESSION_ROW = {
 }  # fmt: skip
 
 
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
 class Correction(BaseModel):
     """What a face shows, where an answer was wrong."""
 
     model_config = ConfigDict(extra="forbid")
     expression: str = Field(max_length=100, examples=["sad"])
-    probability: dict[str, float] | None = Field(None, description="of the answer that is corrected", examples=[HAPPY])
+    probability: dict[str, Share] | None = Field(
+        None, max_length=64, description="of the answer that is corrected", examples=[HAPPY]
+    )
     model: str = Field("", max_length=100, description="that gave it; empty: the one that answers now")
     session: str | None = Field(None, max_length=100)
     note: str = Field("", max_length=1000)

@@ -8,8 +8,8 @@ import logging
 import signal
 import socket
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import uvicorn
@@ -41,14 +41,14 @@ class Server(uvicorn.Server):
 
 
 def serve(settings: Settings, told: Any = lambda port: None) -> int:
-    """`told` gets the port once the server is ready. The exit status."""
+    """`told` gets the port once the server is ready. The exit status. Raises what Service.open raises."""
     set_up_logs(settings.json_logs)
     service = Service(settings)
-    opening = threading.Thread(target=lambda: service.recognizer)  # beside the imports of the web's libraries
-    opening.start()
-    from mien.serving.app import build
+    with ThreadPoolExecutor(1) as beside:  # the imports of the web's libraries take as long
+        opening = beside.submit(service.open)
+        from mien.serving.app import build
 
-    opening.join()
+        opening.result()
     config = uvicorn.Config(
         build(service), host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
         ws_per_message_deflate=False, ws_max_size=int(settings.body_mb * 1e6), proxy_headers=False, lifespan="on",
@@ -57,7 +57,10 @@ def serve(settings: Settings, told: Any = lambda port: None) -> int:
     sys.setswitchinterval(0.001)
     server = Server(config, service, told)
     signal.signal(signal.SIGTERM, lambda *_: None)
-    server.run()
+    try:
+        server.run()
+    except SystemExit:  # uvicorn's, when it cannot have the port
+        return 1
     return 0 if server.started else 1
 
 
@@ -80,4 +83,5 @@ def set_up_logs(as_json: bool) -> None:
     for name in ("mien.serve", "uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(logging.INFO if as_json else logging.WARNING)
+        told = as_json and not name.startswith("uvicorn")  # which would log the addresses of sockets, with their keys
+        logger.setLevel(logging.INFO if told else logging.WARNING)

@@ -37,7 +37,9 @@ class Service:
         self._writer = ThreadPoolExecutor(1, "mien-store")
 
     def open(self) -> None:
-        """Raises ValueError where a setting names what is not there, or others may come and there is no key for them."""
+        """Once. Raises ValueError where a setting names what is not there, or others may come and there is no key for them."""
+        if self.ready:
+            return
         self.recognizer.classify(*self.recognizer.find(np.zeros((240, 320, 3), np.uint8)))  # both nets are opened, and warm
         self.refuse_strangers()
         _ = self.engine
@@ -47,19 +49,23 @@ class Service:
     def close(self) -> None:
         self.ready = False
         self.engine.close()
+        for live in list(self.cameras):
+            live.close()
         self._writer.shutdown()
         self.store.note("server", "stop")
         self.store.close()
 
-    def write(self, work: Callable[..., Any], *args: Any) -> None:
+    def write(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
         """Do what changes the store beside the frames, in its order; a failure is logged."""
-        if self.ready:
-            self._writer.submit(work, *args).add_done_callback(_told)
+        done = self._writer.submit(work, *args)
+        done.add_done_callback(_told)
+        return done
 
     def refuse_strangers(self) -> None:
         if not self.settings.loopback and not any(key.revoked is None for key in self.keys.all()):
             raise ValueError(
-                f"host is {self.settings.host!r}, which others can reach, but there is no key; make one: mien keys create NAME"
+                f"others can reach this server (host {self.settings.host!r}, hosts {list(self.settings.hosts)}), "
+                "but there is no key; make one: mien keys create NAME"
             )
 
     @cached_property

@@ -72,6 +72,8 @@ class Settings:
     """Pictures of requests that may wait."""
     cameras: int = 256
     """Live connections."""
+    cameras_each: int = 32
+    """Of one key; this machine's own are not counted."""
     rate: float = 600.0
     """Pictures a minute, of one key or address; 0: as many as it wants."""
     rate_loopback: bool = False
@@ -97,6 +99,7 @@ class Settings:
             ("batch", self.batch >= 1, "at least 1"),
             ("queue", self.queue >= 1, "at least 1"),
             ("cameras", self.cameras >= 1, "at least 1"),
+            ("cameras_each", self.cameras_each >= 1, "at least 1"),
             ("rate", self.rate >= 0, "0 or more"),
             ("idle", self.idle > 0, "more than 0"),
             ("drain", self.drain >= 0, "0 or more"),
@@ -108,14 +111,14 @@ class Settings:
             )
         if self.purpose == "personal" and not self.loopback:
             raise ValueError(
-                f"host is {self.host!r}, which others can reach: say what faces are read for, as purpose: "
-                + ", ".join(name for name in PURPOSES if name != "personal")
+                f"others can reach this server (host {self.host!r}, hosts {list(self.hosts)}): "
+                "say what faces are read for, as purpose: " + ", ".join(name for name in PURPOSES if name != "personal")
             )
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach the server."""
-        return is_loopback(self.host)
+        """Whether only this machine can reach the server: names in `hosts` are those of a proxy, through which others come."""
+        return is_loopback(self.host) and not self.hosts
 
 
 def is_loopback(host: str) -> bool:

@@ -1,6 +1,6 @@
 // Work done in this browser: the same interface as server.js, by a worker with ONNX Runtime Web.
 
-import { ask } from "./server.js";
+import { ask, headers } from "./server.js";
 
 let worker;
 let next = 0;
@@ -38,7 +38,7 @@ export const browser = {
     const about = await ask("/v1/browser");
     started();
     try {
-      this.labels = (await call({ open: about })).labels;
+      this.labels = (await call({ open: about, headers: headers() })).labels;
     } catch (error) {
       worker.terminate();
       worker = undefined;

@@ -1,7 +1,7 @@
 // The dashboard: a snapshot a second over a WebSocket; sessions by REST.
 
 import { colour, percent } from "./draw.js";
-import { ask, key } from "./server.js";
+import { admitted, ask, key } from "./server.js";
 
 const $ = (id) => document.getElementById(id);
 const MINUTES = 5;
@@ -140,7 +140,6 @@ async function open(id) {
   }
   $("one").hidden = false;
   $("one-title").textContent = `Session of ${new Date(1e3 * opened.started).toLocaleString()}`;
-  $("csv").href = `/v1/sessions/${id}/csv`;
   render();
   $("one-title").focus();
 }
@@ -182,6 +181,18 @@ $("erase").addEventListener("click", async () => {
   sessions();
 });
 
-watch();
-sessions();
-setInterval(sessions, 5000);
+$("csv").addEventListener("click", async () => {
+  const table = await ask(`/v1/sessions/${opened.id}/csv`); // by hand, for a link carries no key
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(table), download: `session-${opened.id.slice(0, 8)}.csv` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+});
+
+try {
+  await admitted();
+  watch();
+  sessions();
+  setInterval(sessions, 5000);
+} catch (error) {
+  complain(error.message);
+}

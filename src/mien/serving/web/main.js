@@ -3,13 +3,13 @@
 import * as draw from "./draw.js";
 import * as cards from "./faces.js";
 import { browser } from "./browser.js";
-import { ask, key, post, server } from "./server.js";
+import { admitted, ask, post, server } from "./server.js";
 
 const $ = (id) => document.getElementById(id);
 const KEEP = 60; // seconds of the line
 const WIDE = 640; // pixels of a live frame's longer side
 
-const state = { engine: server, answer: null, picture: null, name: "picture", live: null, stream: null, rows: [], labels: [], chosen: -1 };
+const state = { engine: server, answer: null, picture: null, name: "picture", live: null, stream: null, rows: [], labels: [], chosen: -1, asked: 0 };
 
 // ---- what is shown
 
@@ -29,10 +29,16 @@ function working(on) {
 
 function render(answer, source) {
   state.answer = answer;
+  savable();
   draw.boxes($("overlay"), answer.faces, answer.width, answer.height, state.chosen);
   cards.show(answer.faces, source, { choose, correct });
   const n = answer.faces.length;
   $("count").textContent = n === 0 ? "No face found" : n === 1 ? "One face" : `${n} faces`;
+}
+
+/** There is something to save only when there is an answer. */
+function savable() {
+  $("save-json").disabled = $("save-png").disabled = !state.answer;
 }
 
 function choose(i) {
@@ -50,6 +56,8 @@ const told = (answer) =>
 
 async function picture(blob, name) {
   stop();
+  const mine = ++state.asked;
+  state.answer = null;
   state.session = undefined;
   $("erase").hidden = true;
   state.name = name;
@@ -64,19 +72,23 @@ async function picture(blob, name) {
   $("count").textContent = "Faces";
   try {
     const bitmap = await createImageBitmap(blob).catch(() => null);
+    if (mine !== state.asked) return;
     if (bitmap) paint(canvas, bitmap, bitmap.width, bitmap.height);
     const answer = await state.engine.predict(blob);
+    if (mine !== state.asked) return; // another was chosen meanwhile
     if (answer.error) throw new Error(answer.error.message);
     if (!bitmap) paint(canvas, null, answer.width, answer.height);
     render(answer, canvas);
     say(told(answer));
     $("count").focus({ preventScroll: true });
   } catch (error) {
+    if (mine !== state.asked) return;
     complain(error.message);
     $("count").textContent = "That did not work";
     draw.boxes($("overlay"), [], 1, 1);
   } finally {
-    $("busy").hidden = true;
+    if (mine === state.asked) $("busy").hidden = true;
+    savable();
   }
 }
 
@@ -97,7 +109,10 @@ function open(files) {
 // ---- a camera or a video: frames go out as fast as answers come back
 
 async function camera() {
+  state.asked += 1;
   $("consent").returnValue = "no";
+  $("record").checked = false;
+  for (const part of document.querySelectorAll("#consent .server")) part.hidden = state.engine === browser;
   $("consent").showModal();
   await new Promise((done) => $("consent").addEventListener("close", done, { once: true }));
   if ($("consent").returnValue !== "yes") return;
@@ -105,6 +120,7 @@ async function camera() {
   complain("");
   let stream;
   try {
+    if (!navigator.mediaDevices) throw Object.assign(new Error(), { name: "InsecureError" });
     stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, facingMode: "user" }, audio: false });
   } catch (error) {
     working(true);
@@ -117,11 +133,17 @@ async function camera() {
   }
   state.stream = stream;
   state.name = "camera";
+  stream.getVideoTracks()[0].addEventListener("ended", () => {
+    stop();
+    complain("The camera was unplugged, or is used elsewhere.");
+  });
   const video = $("video");
   video.src = "";
   video.srcObject = stream;
   const record = $("record").checked && state.engine === server ? "I agree that small pictures of my face are kept to improve the model." : "";
   roll(video, { title: "camera", consent: record });
+  say($("on-says").textContent);
+  $("stop").focus();
   $("on-says").textContent = record ? "Camera on, small pictures are kept" : "Camera on";
   keeping(Boolean(record));
   $("on").hidden = false;
@@ -129,6 +151,7 @@ async function camera() {
 
 function refused(error) {
   if (error.name === "NotAllowedError") return "The camera was not allowed. Allow it in the browser's address bar, or choose a picture.";
+  if (error.name === "InsecureError") return "Browsers give the camera to secure pages only: open this one by https. Or choose a picture.";
   if (error.name === "NotFoundError") return "There is no camera here. Choose a picture instead.";
   return `The camera cannot be used: ${error.message}`;
 }
@@ -145,22 +168,25 @@ function film(file) {
     stop();
     complain("This video cannot be played here. MP4 (H.264) and WebM work in most browsers.");
   };
-  roll(video, { title: file.name });
+  roll(video, { title: "video", keep: false });
 }
 
 async function roll(video, session) {
   working(true);
+  state.answer = null;
+  savable();
   state.rows = [];
   state.session = undefined;
   $("erase").hidden = true;
   state.chosen = -1;
   $("picture").hidden = true;
-  video.hidden = $("line").hidden = $("stop").hidden = $("mark").hidden = false;
+  video.hidden = $("line").hidden = $("stop").hidden = false;
+  $("mark").hidden = session.keep === false || state.engine === browser; // a mark is kept with the numbers
   const sent = document.createElement("canvas");
   const live = state.engine.live({
     hello: (message) => {
       state.labels = message.labels;
-      state.session = message.session;
+      state.session = session.keep === false ? undefined : message.session;
       live.tell("session", session);
     },
     result: (message, since) => seen(message, video, since),
@@ -185,10 +211,8 @@ async function roll(video, session) {
 }
 
 function seen(message, video, since) {
-  if (message.error) {
-    complain(message.error.message);
-    return;
-  }
+  complain(message.error ? message.error.message : "");
+  if (message.error) return;
   const scale = video.videoWidth / message.width;
   const faces = message.faces.map((face) => ({ ...face, box: face.box.map((v) => v * scale) }));
   render({ ...message, faces, width: video.videoWidth, height: video.videoHeight }, video);
@@ -203,6 +227,7 @@ function seen(message, video, since) {
 }
 
 function stop() {
+  const held = document.activeElement === $("stop");
   if (state.live && $("video").videoWidth) {
     paint($("picture"), $("video"), $("video").videoWidth, $("video").videoHeight); // the last frame stays
     $("picture").hidden = false;
@@ -216,6 +241,7 @@ function stop() {
   $("video").pause();
   $("on").hidden = $("stop").hidden = $("mark").hidden = true;
   $("erase").hidden = !state.session;
+  if (held) $("again").focus();
 }
 
 async function erase() {
@@ -233,7 +259,8 @@ async function erase() {
 // ---- a correction
 
 function correct(i) {
-  const face = state.answer.faces[i];
+  const { model, faces } = state.answer;
+  const face = faces[i];
   const names = $("names");
   names.replaceChildren(
     ...Object.keys(face.probability).map((name) => {
@@ -254,7 +281,8 @@ function correct(i) {
   $("correct").onclose = async () => {
     const chosen = names.querySelector(":checked")?.value;
     if ($("correct").returnValue !== "yes" || !chosen) return;
-    const body = { expression: chosen, probability: face.probability, model: state.answer.model };
+    const body = { expression: chosen, probability: face.probability, model };
+    if (state.session) body.session = state.session;
     if ($("give").checked) body.face_png = crop.toDataURL("image/png");
     try {
       await post("/v1/feedback", body);
@@ -359,7 +387,7 @@ const hours = (n) => (n === 24 ? "for a day" : n < 1 ? `for ${Math.round(60 * n)
 
 async function begin() {
   try {
-    const cards = await ask("/v1/models");
+    const cards = await admitted();
     const active = cards.find((card) => card.active);
     $("model").textContent = `Model ${active.name}`;
     const about = await ask("/readyz");
@@ -370,11 +398,7 @@ async function begin() {
     }
     await work(own ? "server" : "browser");
   } catch (error) {
-    if (error.status !== 401) return complain(error.message);
-    const given = window.prompt("This server needs a key. Paste yours:", key());
-    if (!given) return;
-    sessionStorage.setItem("key", given.trim());
-    begin();
+    $("why").textContent = error.message;
   }
 }
 begin();

@@ -1,7 +1,7 @@
 // Work done on the server: one picture by REST, live frames by WebSocket (binary in, JSON out).
 
 export const key = () => sessionStorage.getItem("key") || "";
-const headers = (more = {}) => (key() ? { ...more, authorization: `Bearer ${key()}` } : more);
+export const headers = (more = {}) => (key() ? { ...more, authorization: `Bearer ${key()}` } : more);
 
 /** JSON of a path. Throws an Error that says what was wrong and what would work. */
 export async function ask(path, options = {}) {
@@ -14,6 +14,19 @@ export async function ask(path, options = {}) {
 }
 
 const said = (body, answer) => [body.detail || `The server answered ${answer.status}.`, body.would_work].filter(Boolean).join(" ");
+
+/** Ask for a key, once, where the server wants one. Throws an Error where none is given. */
+export async function admitted() {
+  try {
+    return await ask("/v1/models");
+  } catch (error) {
+    if (error.status !== 401) throw error;
+    const given = window.prompt("This server needs a key. Paste yours:", key());
+    if (!given) throw new Error("This server needs a key; its owner gives them out. Reload the page to enter yours.");
+    sessionStorage.setItem("key", given.trim());
+    return ask("/v1/models");
+  }
+}
 
 export const post = (path, body) =>
   ask(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
@@ -33,7 +46,7 @@ export const server = {
     if (key()) address.searchParams.set("key", key());
     const socket = new WebSocket(address);
     socket.binaryType = "arraybuffer";
-    const camera = { seq: 0, credit: 0, sent: new Map(), open: false };
+    const camera = { seq: 0, credit: 0, sent: new Map(), open: false, rest: 0 };
     socket.onmessage = ({ data }) => {
       const [event, message] = JSON.parse(data);
       if (event === "hello") {
@@ -42,15 +55,16 @@ export const server = {
         on.hello(message);
       } else if (event === "result") {
         camera.credit += 1 + message.dropped;
+        if (message.error) camera.rest = performance.now() + 1000; // what was refused is not asked for again at once
         on.result(message, camera.sent.get(message.seq));
         for (const seq of camera.sent.keys()) if (seq <= message.seq) camera.sent.delete(seq);
       } else if (event === "problem") {
         on.end(said(message, {}));
       }
     };
-    socket.onclose = () => on.end(camera.open ? "The connection to the server ended." : "");
+    socket.onclose = () => on.end(camera.open ? "The connection to the server ended." : "The server could not be reached.");
     return {
-      ready: () => camera.credit > 0 && socket.readyState === WebSocket.OPEN,
+      ready: () => camera.credit > 0 && performance.now() >= camera.rest && socket.readyState === WebSocket.OPEN,
       frame(canvas) {
         camera.credit -= 1;
         const seq = camera.seq++;
@@ -60,7 +74,8 @@ export const server = {
           const head = new DataView(new ArrayBuffer(12));
           head.setUint32(0, seq, true);
           head.setFloat64(4, at, true);
-          if (blob && socket.readyState === WebSocket.OPEN) socket.send(await new Blob([head, blob]).arrayBuffer());
+          if (!blob) camera.credit += 1;
+          else if (socket.readyState === WebSocket.OPEN) socket.send(await new Blob([head, blob]).arrayBuffer());
         }, "image/jpeg", 0.85);
       },
       tell: (event, data) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify([event, data])),

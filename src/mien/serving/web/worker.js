@@ -14,9 +14,9 @@ const DOUBT = 0.5; // of the detector's threshold: a face that scores so little 
 let parts;
 let camera;
 
-async function opened(about) {
+async function opened(about, headers) {
   const session = async (url) => {
-    const answer = await fetch(url);
+    const answer = await fetch(url, { headers });
     if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
     return ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer()), { executionProviders: ["wasm"] });
   };
@@ -59,7 +59,7 @@ async function answered({ bitmap, seq, time, moving, name }) {
 onmessage = async ({ data }) => {
   try {
     if (data.open) {
-      parts = await opened(data.open);
+      parts = await opened(data.open, data.headers);
       postMessage({ id: data.id, answer: { labels: data.open.classifier.card.labels } });
     } else if (data.forget) {
       camera = undefined;
