@@ -2,9 +2,10 @@
 
 Enlarges crops, lays them on a gray canvas and runs each detector. On Training: the median square, which goes into
 `mien.detectors.INFO`, and how far the middle half strays from it, which the augmentation must cover. On PublicTest: the
-share of all images that are found and named right.
+share of all images that are found and named right; of the first detector also on rolled images, as they are and with the
+eyes made level.
 
-    python benchmarks/geometry.py --data fer2013.npz --detectors mtcnn haar dlib_hog
+    python benchmarks/geometry.py --data fer2013.npz --detectors mien mtcnn haar dlib_hog
 """
 
 import argparse
@@ -12,11 +13,13 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from mien import Recognizer, load_detector
 from mien.datasets import open_dataset
 from mien.detectors import crop_of
+from mien.faces import Faces
 from mien.image import resize
 from results import write
 
@@ -48,11 +51,25 @@ def measure(detector, samples) -> dict:
     return {"found": len(rows) / len(samples), **{name: [round(float(v), 3) for v in three] for name, *three in quartiles}}
 
 
-def end_to_end(recognizer: Recognizer, samples) -> dict:
-    """Share found, share found and right."""
+def upright(picture: np.ndarray, faces: Faces) -> np.ndarray:
+    """The picture turned about its first face until the eyes are level."""
+    (left, top, right, bottom), eyes = faces.box[0], faces.landmarks[0, :2]
+    (across, down) = eyes[1] - eyes[0]
+    return turned(picture, np.rad2deg(np.arctan2(down, across)), ((left + right) / 2, (top + bottom) / 2))
+
+
+def turned(picture: np.ndarray, degrees: float, about: tuple[float, float]) -> np.ndarray:
+    matrix = cv2.getRotationMatrix2D(tuple(map(float, about)), float(degrees), 1.0)
+    return cv2.warpAffine(picture, matrix, picture.shape[1::-1], borderValue=(GRAY,) * 3)
+
+
+def end_to_end(recognizer: Recognizer, samples, roll: float = 0.0, align: bool = False) -> dict:
+    """Share found, share found and right, of pictures rolled by so many degrees."""
     found = right = 0
     for sample in samples:
-        faces = recognizer(canvas(sample.image)[0])
+        picture = turned(canvas(sample.image)[0], roll, (CANVAS / 2, CANVAS / 2)) if roll else canvas(sample.image)[0]
+        picture, faces = recognizer.find(picture)
+        faces = recognizer.classify(upright(picture, faces) if align and len(faces) else picture, faces)
         found += bool(len(faces))
         right += bool(len(faces)) and faces.expression[0] == recognizer.card.labels[sample.label]
     return {"n": len(samples), "found": round(found / len(samples), 4), "found_and_right": round(right / len(samples), 4)}
@@ -61,7 +78,7 @@ def end_to_end(recognizer: Recognizer, samples) -> dict:
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--data", type=Path, required=True)
-    ask.add_argument("--detectors", nargs="+", default=["mtcnn", "haar", "dlib_hog"])
+    ask.add_argument("--detectors", nargs="+", default=["mien", "mtcnn", "haar", "dlib_hog"])
     ask.add_argument("--model", default="fer2013")
     ask.add_argument("--most", type=int, default=4000, help="samples of each split")
     ask.add_argument("--split", default="PublicTest")
@@ -78,7 +95,13 @@ def main() -> None:
         rows.append(
             {"detector": name, "crop": crop, "measured": measure(detector, picked), "end_to_end": {"split": asked.split, **done}}
         )
-    write("geometry", rows)
+    recognizer = Recognizer(asked.detectors[0], asked.model)
+    alignment = [
+        {"roll": roll, "aligned": align, **end_to_end(recognizer, scored, roll, align)}
+        for roll in (0, 10, 20)
+        for align in (False, True)
+    ]
+    write("geometry", {"detectors": rows, "alignment": alignment})
 
 
 if __name__ == "__main__":

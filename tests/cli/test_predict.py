@@ -99,9 +99,10 @@ def test_a_missing_file_exits_1_and_is_named(tmp_path):
 
 def test_detectors_and_models_are_listed():
     rows = json.loads(mien("detectors", "--json").stdout)
-    assert {r["name"] for r in rows} == {"mtcnn", "haar", "dlib_hog", "yunet", "blazeface"}
-    assert [r["name"] for r in rows if r["default"]] == ["mtcnn"]
+    assert {r["name"] for r in rows} == {"mien", "mtcnn", "haar", "dlib_hog", "yunet", "blazeface"}
+    assert [r["name"] for r in rows if r["default"]] == ["mien"]
     assert all(r["licence"] and r["weights"] for r in rows)
+    assert [(r["installed"], 0 < r["size"] <= 1_000_000) for r in rows if r["default"]] == [(True, True)]
     assert {"default", "fer2013"} <= {c["name"] for c in json.loads(mien("models", "list", "--json").stdout)}
 
 
@@ -117,7 +118,7 @@ def test_weights_are_pulled_only_if_their_hash_is_right(tmp_path):
     assert (tmp_path / "cache" / "yunet.onnx").read_bytes() == weights
     listed = {row["name"]: row for row in json.loads(mien("detectors", "--json", env=env).stdout)}
     assert "broken" in listed["yunet"]["wrong"]  # a network, but of another kind
-    assert not listed["mtcnn"]["wrong"]
+    assert not listed["mien"]["wrong"]
 
 
 def test_what_is_no_network_is_neither_kept_nor_a_traceback(tmp_path):

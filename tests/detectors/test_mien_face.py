@@ -1,9 +1,11 @@
 """Decoding of our own detector's maps, with nets whose answer is known."""
 
+import cv2
 import numpy as np
 import pytest
 
-from helpers import faceless
+from helpers import FACE, astronaut, faceless
+from mien.boxes import area, iou
 from mien.detectors import load_detector
 from mien.detectors.mien_face import MienFace
 
@@ -63,6 +65,48 @@ def test_tiles_look_at_parts_and_place_their_boxes():
     boxes = detector(faceless(64, 64)).box
     assert len(boxes) == 4  # the left upper part and the whole see the same face
     assert boxes.max() <= 64
+
+
+def test_the_packaged_net_answers_in_a_batch_as_alone():
+    pictures = [astronaut(), np.ascontiguousarray(astronaut()[:, ::-1]), faceless(512, 512)]
+    detector = load_detector("mien")
+    for together, picture in zip(detector.many(pictures), pictures, strict=True):
+        alone = detector(picture)
+        assert np.abs(together.box - alone.box).max(initial=0) < 1e-2
+        assert np.abs(together.score - alone.score).max(initial=0) < 1e-4
+
+
+@pytest.mark.parametrize("settings", [{"longest_side": 640}, {"tiles": 2}, {"longest_side": 160}])
+def test_the_packaged_net_finds_a_large_face_at_any_setting(settings):
+    faces = load_detector("mien", **settings)(astronaut())
+    assert len(faces) == 1
+    assert iou(faces.box, np.array([FACE], np.float32))[0, 0] > 0.5
+
+
+@pytest.mark.parametrize("settings", [{"score": 1.0}, {"score": 0.0}, {"overlap": 0.0}, {"tiles": 0}, {"longest_side": 0}])
+def test_a_setting_that_cannot_be_is_refused_with_what_was_wanted(settings):
+    with pytest.raises(ValueError, match="wanted"):
+        load_detector("mien", **settings)
+
+
+def test_a_face_that_a_seam_cuts_is_found_once():
+    wide = np.full((512, 1024, 3), 120, np.uint8)
+    wide[:, 224 : 224 + 512] = astronaut()
+    assert len(load_detector("mien")(wide)) == len(load_detector("mien", tiles=2)(wide)) == 1
+
+
+def test_weights_are_named_after_a_colon_where_a_detector_takes_some(tmp_path):
+    assert load_detector(f"mien:{tmp_path}").weights == str(tmp_path)
+    with pytest.raises(ValueError, match="haar takes no file"):
+        load_detector("haar:x")
+
+
+@pytest.mark.parametrize("side", [320, 640, 1280])
+def test_a_face_that_fills_the_frame_is_found_at_any_size(side):
+    close = cv2.resize(astronaut()[60:200, 155:295], (side, side), interpolation=cv2.INTER_CUBIC)
+    faces = load_detector("mien", longest_side=side)(close)
+    assert len(faces) == 1
+    assert area(faces.box)[0] > 0.3 * side**2
 
 
 def test_no_pictures_give_no_answers():

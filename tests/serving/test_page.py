@@ -235,3 +235,46 @@ def test_nothing_is_fetched_from_elsewhere(visit, server):
     page.wait_for_selector(".card")
     assert asked
     assert [url for url in asked if not url.startswith((server.url, "blob:", "data:", server.url.replace("http", "ws")))] == []
+
+
+@pytest.fixture
+def offline(visit, server):
+    """`offline()` -> a page that does the work itself, with the network cut."""
+    if server.ask("/v1/browser").status == 404:
+        pytest.skip("this build has no ONNX Runtime Web: build it where npm is")
+
+    def opened():
+        page = visit()
+        page.check("[name=where][value=browser]")
+        page.wait_for_selector("#kept:has-text('stay on this device')")
+        page.context.set_offline(True)
+        return page
+
+    return opened
+
+
+def test_in_the_browser_answers_are_the_servers_with_the_network_cut(offline, server):
+    page = offline()
+    for image in (astronaut(), astronaut()[:, ::-1], astronaut()[:300, :400], faceless(200, 300)):
+        wanted = server.ask("/v1/predict", encoded(image), content_type="image/png").json
+        upload(page, image)
+        page.wait_for_selector("#busy", state="hidden")
+        got = json.loads(saved(page, "#save-json"))
+        assert (got["width"], got["height"], len(got["faces"])) == (wanted["width"], wanted["height"], len(wanted["faces"]))
+        for ours, theirs in zip(got["faces"], wanted["faces"], strict=True):
+            assert ours["box"] == pytest.approx(theirs["box"], abs=0.1)
+            assert ours["probability"] == pytest.approx(theirs["probability"], abs=1e-3)
+            assert (ours["expression"], ours["unsure"]) == (theirs["expression"], theirs["unsure"])
+            assert ours["quality"] == pytest.approx(theirs["quality"], abs=1e-3)
+
+
+def test_in_the_browser_the_camera_runs_with_the_network_cut(offline, server):
+    page = offline()
+    before = len(server.ask("/v1/sessions").json)
+    camera(page)
+    page.wait_for_selector("#pace:has-text('ms')")
+    assert page.text_content("#on-says") == "Camera on"
+    page.wait_for_timeout(1500)
+    page.click("#stop")
+    assert "happy" in page.text_content(".card .says")
+    assert len(server.ask("/v1/sessions").json) == before

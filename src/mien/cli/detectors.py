@@ -25,19 +25,29 @@ def detectors(
     from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table("detector", "installed", "ms", Column("weights from", overflow="fold"), "licence", box=None, pad_edge=False)
+    numbers = (Column(name, justify="right") for name in ("ms", "MB"))
+    table = Table("detector", "there", *numbers, "licence", Column("weights", overflow="fold"), box=None, pad_edge=False)
     for row in rows:
         ms = "" if row["ms"] is None else f"{row['ms']:.1f}"
-        there = row["wrong"] or ("yes" if row["installed"] else f"no: {row['install']}")
-        cells = (row["name"] + (" *" if row["default"] else ""), there, ms, row["weights"], row["licence"])
-        table.add_row(*map(Text, cells))  # [dlib] is no markup
+        megabytes = "" if row["size"] is None else f"{row['size'] / 1e6:.1f}"
+        there = "yes" if row["installed"] and not row["wrong"] else "no"
+        name = row["name"] + (" *" if row["default"] else "")
+        table.add_row(*map(Text, (name, there, ms, megabytes, row["licence"], row["weights"])))  # [dlib] is no markup
     Console().print(table)
-    typer.echo("* default; ms: one 640x480 picture without a face, on this machine")
+    typer.echo("* default; ms: one 640x480 picture without a face, on this machine; MB: of the weights")
+    for row in rows:
+        if not row["installed"] or row["wrong"]:
+            typer.echo(f"{row['name']}: {row['wrong'] or row['install']}")
+
+
+FIELDS = ("method", "weights", "size", "licence", "install", "installed")
 
 
 def _row(info: Any, name: str, default: bool, time_it: bool) -> dict[str, Any]:
-    known = {} if info is None else {k: getattr(info, k) for k in ("method", "weights", "licence", "install", "installed")}
-    row = {"name": name, "default": default, "installed": True, "method": "", "weights": "", "licence": "", "install": ""} | known
+    """`size` is in bytes. A detector that another package adds is not described further."""
+    blank = {**dict.fromkeys(FIELDS, ""), "size": None, "installed": True}
+    known = {} if info is None else {field: getattr(info, field) for field in FIELDS}
+    row: dict[str, Any] = {"name": name, "default": default, **blank, **known}
     took, wrong = _milliseconds(name) if time_it and row["installed"] else (None, "")
     return {**row, "ms": took, "wrong": wrong}
 
@@ -48,12 +58,12 @@ def _milliseconds(name: str, runs: int = 5) -> tuple[float | None, str]:
 
     from mien.detectors import load_detector
 
-    detector = load_detector(name)
     picture = np.random.default_rng(0).integers(0, 256, (15, 20, 3), np.uint8).repeat(32, 0).repeat(32, 1)
     try:
+        detector = load_detector(name)
         detector(picture)
     except Exception as error:  # weights of others, opened by libraries of others
-        return None, f"broken: {str(error).splitlines()[0]}"
+        return None, f"broken: {(str(error) or type(error).__name__).splitlines()[0]}"
     times = []
     for _ in range(runs):
         start = time.perf_counter()

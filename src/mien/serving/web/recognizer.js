@@ -3,23 +3,35 @@
 
 import { cut, fit, gray } from "./image.js";
 
+const LARGE = 320; // longer side of the largest pictures the net was trained on
 const MULTIPLE = 64; // sides are filled up to it with black: the coarsest stride
 
 // ---- detector (mien.detectors.mien_face)
 
 /** {data, width, height} RGB -> faces [{score, box, landmarks}], the best first. `net(planes, h, w)` gives the maps, fine to coarse. */
 export async function detect(image, net, card) {
-  const [small, factor] = fit(image, card.longest_side);
-  const width = Math.ceil(small.width / MULTIPLE) * MULTIPLE;
-  const height = Math.ceil(small.height / MULTIPLE) * MULTIPLE;
-  const maps = await net(planes(small, width, height), height, width);
-  const rows = maps.flatMap((map) => decoded(map, height, card.score));
-  for (const row of rows) for (let i = 1; i < 15; i++) row[i] /= factor;
+  const rows = [];
+  for (const side of sides(Math.min(card.longest_side, Math.max(image.width, image.height)))) {
+    const [small, factor] = fit(image, side);
+    const width = Math.ceil(small.width / MULTIPLE) * MULTIPLE;
+    const height = Math.ceil(small.height / MULTIPLE) * MULTIPLE;
+    const maps = await net(planes(small, width, height), height, width);
+    const found = maps.flatMap((map) => decoded(map, height, card.score));
+    for (const row of found) for (let i = 1; i < 15; i++) row[i] /= factor;
+    rows.push(...found);
+  }
   return suppressed(rows, card.overlap).map((row) => ({
     score: row[0],
     box: [row[1], row[2], row[3], row[4]].map((v, i) => Math.min(Math.max(v, 0), i % 2 ? image.height : image.width)),
     landmarks: [0, 1, 2, 3, 4].map((k) => [row[5 + 2 * k], row[6 + 2 * k]]),
   }));
+}
+
+/** A large picture is looked at in halves of its size, too. */
+function sides(side) {
+  const all = [side];
+  while (all.at(-1) > LARGE) all.push(Math.max(all.at(-1) >> 1, LARGE));
+  return all;
 }
 
 function planes(image, width, height) {

@@ -18,14 +18,14 @@ class DetectConfig:
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the network, such as widths."""
     scenes: SceneConfig = field(default_factory=SceneConfig)
-    epochs: int = 100
+    epochs: int = 90
     scenes_an_epoch: int = 4096
     batch_size: int = 16
     side: int = 192
     """Pixels of a scene ..."""
     last_side: int = 320
     """... and in the last quarter of the epochs."""
-    learning_rate: float = 2.5e-3
+    learning_rate: float = 5e-3
     warmup: float = 1.0
     weight_decay: float = 1e-2
     ema: float = 0.998
