@@ -103,12 +103,12 @@ def test_a_large_photo_is_shrunk_once_and_its_boxes_with_it(photos, tmp_path):
 
 
 def test_a_face_that_a_close_up_covers_in_part_is_doubtful():
-    from mien.training.detection.scenes import Scene, SceneConfig, _pasted
+    from mien.training.detection.scenes import Scene, _pasted
 
     rows = np.full((2, 14), np.nan, np.float32)
-    rows[:, :4] = [[0, 0, 200, 200], [0, 0, 5, 5]]
+    rows[:, :4] = [[0, 0, 200, 200], [-9, -9, -4, -4]]
     scene = Scene(np.zeros((200, 200, 3), np.uint8), rows, np.array([False, False]))
-    made = _pasted(np.random.default_rng(1), scene, np.full((48, 48), 99, np.uint8), SceneConfig(largest=0.5))
+    made = _pasted(np.random.default_rng(1), scene, np.full((48, 48), 99, np.uint8))
     assert made.doubtful.tolist() == [True, False, False]
 
 

@@ -36,19 +36,21 @@ class SceneConfig:
     largest: float = 0.95
     enlarge: float = 3.0
     """A photo is enlarged at most so many times, and less around a face of under 36 pixels, which has little to show."""
-    roll: float = 30.0
-    """Degrees, either way, in half of the scenes."""
+    roll: float = 45.0
+    """Degrees, either way, ..."""
+    rolled: float = 0.6
+    """... in so many of the scenes."""
     negatives: float = 0.2
     """Scenes without a face."""
     hard: float = 0.15
     """Scenes around something that was taken for a face, where such things are known."""
     mosaic: float = 0.35
     """Four scenes in one."""
-    pasted: float = 0.1
+    pasted: float = 0.15
     """Scenes with a large close-up, where there are chips to paste."""
     gray: float = 0.15
     dark: float = 0.15
-    blur: float = 0.15
+    blur: float = 0.2
     jpeg: float = 0.2
     noise: float = 0.1
 
@@ -118,7 +120,7 @@ class Scenes:
                 self.broken[photo.path] = str(error)
                 continue
             if self.chips is not None and len(self.chips) and draw.random() < self.config.pasted:
-                return _pasted(draw, scene, self.chips[draw.integers(len(self.chips))], self.config)
+                return _pasted(draw, scene, self.chips[draw.integers(len(self.chips))])
             return scene
         raise ValueError(f"none of {len(self.broken)} photos can be read, such as: {next(iter(self.broken.values()))}")
 
@@ -149,7 +151,7 @@ class Scenes:
             factor = whole * np.exp(draw.uniform(np.log(0.8), np.log(3.0)))
             middle = draw.uniform(0, 1, 2) * photo_size
         middle = _within(middle, photo_size, side / factor)
-        angle = np.deg2rad(draw.uniform(-c.roll, c.roll)) if draw.random() < 0.5 else 0.0
+        angle = np.deg2rad(draw.uniform(-c.roll, c.roll)) if draw.random() < c.rolled else 0.0
         mirror = draw.random() < 0.5
         turn = factor * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         turn = turn @ np.diag([-1.0 if mirror else 1.0, 1.0])
@@ -172,7 +174,7 @@ class Scenes:
         table = np.clip(levels**gamma * gain + draw.uniform(-0.1, 0.1), 0, 1) * 255
         image = cv2.LUT(image, table.astype(np.uint8).reshape(1, 256, 3))
         if draw.random() < c.blur:
-            image = cv2.GaussianBlur(image, (0, 0), draw.uniform(0.5, 2.2))
+            image = cv2.GaussianBlur(image, (0, 0), draw.uniform(0.5, 2.8))
         if draw.random() < c.noise:
             grain = np.empty(image.shape, np.int16)
             cv2.setRNGSeed(int(draw.integers(2**31)))
@@ -210,10 +212,10 @@ def _moved(photo: Photo, matrix: np.ndarray, mirror: bool, side: int, smallest: 
     return rows[there].astype(np.float32), doubtful[there]
 
 
-def _pasted(draw: np.random.Generator, scene: Scene, chip: np.ndarray, c: SceneConfig) -> Scene:
+def _pasted(draw: np.random.Generator, scene: Scene, chip: np.ndarray) -> Scene:
     """The scene with a close-up over it; what it covers, be it in part, is doubtful."""
     side = len(scene.image)
-    size = int(draw.uniform(0.3, c.largest) * side)
+    size = int(draw.uniform(0.3, 1.0) * side)
     left, top = (int(v) for v in draw.uniform(0, side - size, 2))
     large = cv2.resize(chip, (size, size), interpolation=cv2.INTER_CUBIC)
     if draw.random() < 0.5:
