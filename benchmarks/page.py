@@ -202,9 +202,9 @@ Medians of interleaved rounds in one run. {speed_source}
 
 {detectors}
 {detectors_source}
-The packaged net (`held_out`: it was fitted on none of these photos) and peers as they come, on faces of 20 pixels or more; the last
-columns are by size. People's boxes rank them; the machine's are a teacher's, whose misses a student shares, and on these photos our
-threshold was chosen. "the labels": the teacher at 1,024 pixels. "landmarks": median distance over that of the eyes.
+The packaged net (`held_out`: it was fitted on none of these photos) and peers as they come, on faces of 20 pixels or more; the
+last columns are by size. People's boxes rank them; the machine's are a teacher's, whose misses a student shares, and on these
+photos our threshold was chosen. "the labels": the teacher at 1,024 pixels. "landmarks": median distance over that of the eyes.
 
 {faces}
 {faces_source}

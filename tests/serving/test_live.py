@@ -138,6 +138,7 @@ def test_faces_are_recorded_with_consent_alone_and_erased_while_the_camera_runs(
             await asyncio.sleep(0.15)
 
     async def play(emit, got):
+        await until(lambda: got)
         id = got[0][1]["session"]
         kept = []
         for consent in ("", "I agree that crops of my face are kept.", ""):
