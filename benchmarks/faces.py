@@ -17,11 +17,10 @@ import cv2
 import numpy as np
 
 from mien.boxes import area, clipped, iou, mapped
-from mien.cli.evaluate_detector import fitted_on
 from mien.datasets import open_dataset
 from mien.datasets.photos import Photo, Photos, open_photos
 from mien.detectors import load_detector
-from mien.evaluation.detection import HALF, READABLE, annotated, drawn_by_people, found_in, loosened, measured
+from mien.evaluation.detection import HALF, READABLE, annotated, drawn_by_people, fitted_on, found_in, loosened, measured
 from mien.faces import Faces
 from mien.image import resize
 from mien.training.detection.scenes import CLOSE_UP

@@ -180,6 +180,14 @@ def test_a_doubtful_face_is_neither_learned_nor_unlearned():
     assert loss_of(row_of((28, 28, 44, 44), kind=-1), loud) < 0.1
 
 
+def small(**more):
+    """A run that takes seconds."""
+    from mien.training.detection.config import DetectConfig
+
+    net = {"stem": (8, 8), "widths": (16, 16, 16, 16), "depths": (1, 1, 1, 1), "neck": 16, "head": 1}
+    return DetectConfig(options=net, scenes=quiet(), batch_size=8, warmup=0.5, **more)
+
+
 @pytest.mark.slow
 def test_a_short_run_learns_resumes_and_serves(photos, tmp_path):
     from mien import load_detector
@@ -187,10 +195,7 @@ def test_a_short_run_learns_resumes_and_serves(photos, tmp_path):
     from mien.training.detection.finish import finish
     from mien.training.detection.trainer import DetectorTrainer
 
-    config = DetectConfig(
-        options={"stem": (8, 8), "widths": (16, 16, 16, 16), "depths": (1, 1, 1, 1), "neck": 16, "head": 1},
-        scenes=quiet(), epochs=4, scenes_an_epoch=64, batch_size=8, side=128, last_side=128, mine=0.5, warmup=0.5,
-    )  # fmt: skip
+    config = small(epochs=4, scenes_an_epoch=64, side=128, last_side=128, mine=0.5)
     trainer = DetectorTrainer(config, photos, tmp_path / "run")
     trainer.fit()
     assert trainer.history[-1]["loss"] < trainer.history[0]["loss"]
@@ -209,13 +214,9 @@ def test_a_short_run_learns_resumes_and_serves(photos, tmp_path):
 
 @pytest.mark.slow
 def test_a_stopped_run_goes_on_to_what_the_whole_one_gives(photos, tmp_path):
-    from mien.training.detection.config import DetectConfig
     from mien.training.detection.trainer import DetectorTrainer
 
-    config = DetectConfig(
-        options={"stem": (8, 8), "widths": (16, 16, 16, 16), "depths": (1, 1, 1, 1), "neck": 16, "head": 1},
-        scenes=quiet(), epochs=3, scenes_an_epoch=32, batch_size=8, side=64, last_side=64, mine=0.3, warmup=0.5,
-    )  # fmt: skip
+    config = small(epochs=3, scenes_an_epoch=32, side=64, last_side=64, mine=0.3)
     whole = DetectorTrainer(config, photos, tmp_path / "whole")
     whole.fit()
 

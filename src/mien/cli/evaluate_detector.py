@@ -13,7 +13,7 @@ def evaluate_detector(detector: str, data: Path, sources: list[str], people: boo
     from mien.cli.errors import tell
     from mien.datasets.photos import Photos, open_photos
     from mien.detectors import load_detector
-    from mien.evaluation.detection import annotated, drawn_by_people, found_in, loosened, measured
+    from mien.evaluation.detection import annotated, drawn_by_people, fitted_on, found_in, loosened, measured
 
     photos = open_photos(data)
     photos = photos.only(sources) if sources else photos
@@ -39,13 +39,6 @@ def evaluate_detector(detector: str, data: Path, sources: list[str], people: boo
         typer.echo(dumps(report, indent=2))
     else:
         _show(report)
-
-
-def fitted_on(detector: Any) -> list[str]:
-    """The sources of a detector of ours, as its card names them."""
-    from mien.detectors.mien_face import MienFace
-
-    return list(detector.card.data.get("sources", [])) if isinstance(detector, MienFace) else []
 
 
 def _show(report: dict[str, Any]) -> None:

@@ -157,10 +157,13 @@ def resumed(config: T, given: dict[str, Any]) -> T:
 
 
 def typed(config: object, recipe: object, names: Sequence[str]) -> list[str]:
-    """The options in which a config differs from its recipe, as words of a command; a tuple is an option for each."""
+    """The options in which a config differs from its recipe, as words of a command; a tuple is an option for each.
+
+    A run to start from is named as its folder is, wherever that lies."""
     words = []
     for name in names:
         value = getattr(config, name)
+        value = Path(value).name if name == "start" else value
         if value != getattr(recipe, name):
             words += [
                 w for v in (value if isinstance(value, tuple) else (value,)) for w in (f"--{name.replace('_', '-')}", str(v))
@@ -185,7 +188,6 @@ def _command(config: TrainConfig, data: Path, run: Path) -> str:
 
     recipe = RECIPES.get(config.model, TrainConfig(model=config.model))
     names = ("epochs", "batch_size", "optimizer", "learning_rate", "votes", "seed", "start", "adjust", "mirror")
-    config = replace(config, start=Path(config.start).name)
     words = ["--data", data.name, "--run", run.name, "--model", config.model, *typed(config, recipe, names)]
     return "mien train " + shlex.join(words)
 

@@ -74,4 +74,4 @@ def _command(config: DetectConfig, data: Path, run: Path, close_ups: Path | None
     words = ["--task", "detect", "--data", data.name, "--run", run.name]
     words += ["--close-ups", close_ups.name] if close_ups else []
     names = ("epochs", "batch_size", "scenes_an_epoch", "learning_rate", "seed", "start", "hold_out", "choose")
-    return "mien train " + shlex.join(words + typed(replace(config, start=Path(config.start).name), DetectConfig(), names))
+    return "mien train " + shlex.join(words + typed(config, DetectConfig(), names))

@@ -100,13 +100,16 @@ class MienFace:
     def many(self, images: Sequence[np.ndarray]) -> list[Faces]:
         """The faces of each picture, the same as one by one; pictures of one size go through the net together."""
         views = [list(self._views(image)) for image in images]
-        flat = [(image, part, corner) for image, view in zip(images, views, strict=True) for part, corner, _ in view]
-        fitted = [fit(part, side) for view in views for part, _, side in view]
-        found = self._detect([small for small, _ in fitted])
+        flat = [
+            (image, part, corner, *fit(part, side))
+            for image, view in zip(images, views, strict=True)
+            for part, corner, side in view
+        ]
+        found = self._detect([small for *_, small, _ in flat])
         placed = iter(
             [
                 _uncut(_placed(rows, shrunk, corner), image, part, corner)
-                for rows, (_, shrunk), (image, part, corner) in zip(found, fitted, flat, strict=True)
+                for rows, (image, part, corner, _, shrunk) in zip(found, flat, strict=True)
             ]
         )
         return [

@@ -14,6 +14,7 @@ import numpy as np
 
 from mien.boxes import area, intersection, iou, longer_side
 from mien.datasets.photos import Photo
+from mien.detectors.mien_face import MienFace
 from mien.faces import Faces
 
 SMALLEST = 8.0
@@ -70,6 +71,11 @@ def loosened(detector: Any) -> tuple[Any, float]:
         return detector, 0.0
     chosen: Any = detector
     return replace(chosen, score=LOW), getattr(chosen, "least", chosen.score)
+
+
+def fitted_on(detector: Any) -> list[str]:
+    """The sources of a detector of ours, as its card names them: its scores there say little."""
+    return list(detector.card.data.get("sources", [])) if isinstance(detector, MienFace) else []
 
 
 def measured(pairs: Iterable[tuple[Faces, Truth]], score: float = 0.0) -> dict[str, Any]:

@@ -93,7 +93,8 @@ def _convolved(op: Any, inputs: Any) -> Any:
 
     deep = type(op) is layers.DepthwiseConv2D
     kernel = op.kernel.value.permute(*(2, 3, 0, 1) if deep else (3, 2, 0, 1)).contiguous(memory_format=torch.channels_last)
-    x, padding = _padded(inputs.permute(0, 3, 1, 2), op) if op.padding == "same" else (inputs.permute(0, 3, 1, 2), (0, 0))
+    x = inputs.permute(0, 3, 1, 2)
+    x, padding = _padded(x, op) if op.padding == "same" else (x, (0, 0))
     bias = op.bias.value if op.use_bias else None
     x = torch.nn.functional.conv2d(x, kernel, bias, op.strides, padding, 1, x.shape[1] if deep else 1)
     return x.permute(0, 2, 3, 1)

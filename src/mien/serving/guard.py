@@ -104,7 +104,7 @@ class Guard:
             )  # fmt: skip
 
     def _bounded(self, receive: Receive) -> Receive:
-        """No request is read further than the largest may be, whoever sends it."""
+        """No request is read further than BEYOND times the largest, whoever sends it and wherever to."""
         left = BEYOND * self.service.settings.body_mb * 1e6
 
         async def bounded() -> Message:

@@ -17,8 +17,10 @@ async def housekeeping(service: Service) -> None:
     erased = -ERASE_EVERY
     while True:
         now = time.monotonic()
-        for live in list(service.cameras):
-            if now - live.last > service.settings.idle or not still(service, live.client):
+        there = list(service.cameras)
+        revoked = {client for client in {live.client for live in there} if not still(service, client)}
+        for live in there:
+            if now - live.last > service.settings.idle or live.client in revoked:
                 live.hang_up()
         if now - erased >= min(ERASE_EVERY, service.settings.retention_hours * 3600):
             erased = now

@@ -76,7 +76,7 @@ class Live:
         self.camera = Camera(service.engine, service.stream(), self, self._answered, self._saw)
         self.timeline, self.recorder = Timeline(), Recorder(crop_of(service.recognizer.detector), KEPT_EVERY)
         self.session, self.started = new_id(), time.time()
-        self.title, self.consent, self.kept = "", "", True
+        self.title, self.consent, self.keeps = "", "", True
         self.erased = False
         self._talks = Rates(WORDS)
         self._begun = False
@@ -103,11 +103,11 @@ class Live:
         elif self._talks.wait("words") > 0:
             return  # nobody renames or marks a session so often
         elif event == "session" and isinstance(data, Mapping):
-            self.kept = data.get("keep", True) is True
-            self._settle(_text(data, "title", 200), _text(data, "consent", 500) if self.kept else "")
+            self.keeps = data.get("keep", True) is True
+            self._settle(_text(data, "title", 200), _text(data, "consent", 500) if self.keeps else "")
         elif event == "mark" and isinstance(data, Mapping):
             text = _text(data, "text", 500)
-            if text and self.kept:
+            if text and self.keeps:
                 self.write(self.service.sessions.mark, round(self.camera.moment, 2), text)
         elif event == "stop":
             self.keep()
@@ -136,14 +136,17 @@ class Live:
     def _unread(self, data: Any) -> None:
         """Drop a frame of a client whose answers wait to be read; told of once they are, or its credit would be lost."""
         if self._dropped is None:
-            asyncio.get_running_loop().call_later(LATER, self._told)
+            self._tell_later()
         else:
             self.camera.dropped += 1
         self._dropped = data
 
+    def _tell_later(self) -> None:
+        asyncio.get_running_loop().call_later(LATER, self._told)
+
     def _told(self) -> None:
         if self._full():
-            asyncio.get_running_loop().call_later(LATER, self._told)
+            self._tell_later()
             return
         data, self._dropped = self._dropped, None
         if self in self.service.cameras:
@@ -152,7 +155,7 @@ class Live:
     def _saw(self, image: Any, faces: Faces, moment: float) -> None:
         """In the engine's thread: what was seen in a frame."""
         self.service.metrics.saw(faces)
-        if self.kept:
+        if self.keeps:
             self.timeline.add(faces, moment)
         if self.consent:
             for track, png in self.recorder(image, faces, moment):
@@ -337,7 +340,7 @@ async def web_socket(socket: WebSocket) -> None:
             if message["type"] == "websocket.disconnect":
                 break
             live.take(*_parsed(message))
-    except (WebSocketDisconnect, TimeoutError, ConnectionError):
+    except (WebSocketDisconnect, ConnectionError):
         pass
     finally:
         live.close()

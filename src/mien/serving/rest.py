@@ -164,11 +164,16 @@ async def correct(request: Request, given: schemas.Correction) -> JSONResponse:
     return JSONResponse({"id": id}, 201)
 
 
+def _on(service: Service, client: Client, session: str) -> Any:
+    """The live connection whose session this is, if the client may see it."""
+    seen = (live for live in list(service.cameras) if client.sees in (None, live.client.id))
+    return next((live for live in seen if live.session == session), None)
+
+
 async def _there(service: Service, client: Client, session: str) -> None:
     """Raises LookupError for a session that is not the client's; one that is on is put in the store."""
-    for live in list(service.cameras):
-        if live.session == session and client.sees in (None, live.client.id):
-            await asyncio.wrap_future(live.write(lambda id: None))
+    if live := _on(service, client, session):
+        await asyncio.wrap_future(live.write(lambda id: None))
     await asyncio.to_thread(service.sessions.get, session, client.sees)
 
 
@@ -237,9 +242,8 @@ async def mark(request: Request, id: str, given: schemas.Mark) -> JSONResponse:
 async def erase(request: Request, id: str) -> Response:
     """Erase all that is kept of a session."""
     service, client = client_for(request, "sessions")
-    for live in list(service.cameras):
-        if live.session == id and client.sees in (None, live.client.id):
-            live.erased = True
+    if live := _on(service, client, id):
+        live.erased = True
     await asyncio.wrap_future(service.write(_erased, service, client, id))
     return Response(status_code=204)
 

@@ -1,6 +1,7 @@
 // The dashboard: a snapshot a second over a WebSocket; sessions by REST.
 
-import { colour, percent } from "./draw.js";
+import { blank, colour, percent } from "./draw.js";
+import { save } from "./save.js";
 import { admitted, ask, key } from "./server.js";
 
 const $ = (id) => document.getElementById(id);
@@ -93,12 +94,7 @@ function rows(body, items, cells) {
 
 /** Shares over time, one upon the other; a gap where there was no face. `points`: {x 0..1, shares}. */
 function area(canvas, points, names) {
-  const ratio = window.devicePixelRatio || 1;
-  const { width, height } = canvas.getBoundingClientRect();
-  canvas.width = width * ratio;
-  canvas.height = height * ratio;
-  const pen = canvas.getContext("2d");
-  pen.scale(ratio, ratio);
+  const { pen, width, height } = blank(canvas);
   const step = points.length > 1 ? Math.max((points.at(-1).x - points[0].x) / (points.length - 1), 1 / width) : 1 / width;
   for (const { x, shares } of points) {
     let y = height;
@@ -182,10 +178,7 @@ $("erase").addEventListener("click", async () => {
 });
 
 $("csv").addEventListener("click", async () => {
-  const table = await ask(`/v1/sessions/${opened.id}/csv`); // by hand, for a link carries no key
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(table), download: `session-${opened.id.slice(0, 8)}.csv` });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+  save(await ask(`/v1/sessions/${opened.id}/csv`), `session-${opened.id.slice(0, 8)}.csv`); // by hand, for a link carries no key
 });
 
 try {

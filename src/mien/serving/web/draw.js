@@ -59,16 +59,22 @@ export function thumb(canvas, source, face) {
   pen.drawImage(source, x, y, side, side, 0, 0, canvas.width, canvas.height);
 }
 
-const SECONDS = 60;
-
-/** One line a name that was ever likely, over the last minute: solid as steadied, faint as each frame had it. */
-export function timeline(canvas, rows, labels) {
+/** A canvas, empty and as sharp as the screen: {pen, width, height} in pixels of the page. */
+export function blank(canvas) {
   const ratio = window.devicePixelRatio || 1;
   const { width, height } = canvas.getBoundingClientRect();
   canvas.width = width * ratio;
   canvas.height = height * ratio;
   const pen = canvas.getContext("2d");
   pen.scale(ratio, ratio);
+  return { pen, width, height };
+}
+
+const SECONDS = 60;
+
+/** One line a name that was ever likely, over the last minute: solid as steadied, faint as each frame had it. */
+export function timeline(canvas, rows, labels) {
+  const { pen, width, height } = blank(canvas);
   const now = rows.length ? rows[rows.length - 1].time : 0;
   const x = (row) => width - ((now - row.time) / SECONDS) * width;
   const y = (share) => height - 4 - share * (height - 8);

@@ -3,6 +3,7 @@
 import * as draw from "./draw.js";
 import * as cards from "./faces.js";
 import { browser } from "./browser.js";
+import { save } from "./save.js";
 import { admitted, ask, post, server } from "./server.js";
 
 const $ = (id) => document.getElementById(id);
@@ -58,8 +59,7 @@ async function picture(blob, name) {
   stop();
   const mine = ++state.asked;
   state.answer = null;
-  state.session = undefined;
-  $("erase").hidden = true;
+  within(undefined);
   state.name = name;
   state.chosen = -1;
   complain("");
@@ -142,11 +142,11 @@ async function camera() {
   video.srcObject = stream;
   const record = $("record").checked && state.engine === server ? "I agree that small pictures of my face are kept to improve the model." : "";
   roll(video, { title: "camera", consent: record });
-  say($("on-says").textContent);
-  $("stop").focus();
   $("on-says").textContent = record ? "Camera on, small pictures are kept" : "Camera on";
+  say($("on-says").textContent);
   keeping(Boolean(record));
   $("on").hidden = false;
+  $("stop").focus();
 }
 
 function refused(error) {
@@ -176,8 +176,7 @@ async function roll(video, session) {
   state.answer = null;
   savable();
   state.rows = [];
-  state.session = undefined;
-  $("erase").hidden = true;
+  within(undefined);
   state.chosen = -1;
   $("picture").hidden = true;
   video.hidden = $("line").hidden = $("stop").hidden = false;
@@ -186,7 +185,7 @@ async function roll(video, session) {
   const live = state.engine.live({
     hello: (message) => {
       state.labels = message.labels;
-      state.session = session.keep === false ? undefined : message.session;
+      within(session.keep === false ? undefined : message.session);
       live.tell("session", session);
     },
     result: (message, since) => seen(message, video, since),
@@ -244,14 +243,19 @@ function stop() {
   if (held) $("again").focus();
 }
 
+/** The session that answers belong to; what was kept of it can be erased once it is over. */
+function within(session) {
+  state.session = session;
+  $("erase").hidden = true;
+}
+
 async function erase() {
   try {
     await ask(`/v1/sessions/${state.session}`, { method: "DELETE" });
   } catch (error) {
     if (error.status !== 404) return complain(error.message); // nothing had been kept
   }
-  state.session = undefined;
-  $("erase").hidden = true;
+  within(undefined);
   keeping(false);
   say("Everything that was kept of this session is erased.");
 }
@@ -300,12 +304,6 @@ function thanks(i) {
 }
 
 // ---- keep an answer
-
-function save(blob, name) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
-}
 
 const stem = () => state.name.replace(/\.[^.]*$/, "") || "mien";
 
