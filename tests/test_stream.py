@@ -52,6 +52,16 @@ def test_every_frame_is_looked_at_while_there_is_none():
     assert detector.asked == 5
 
 
+def test_in_a_hurry_a_look_serves_for_a_while_whether_there_are_faces_or_none():
+    looks, shape = Looks("whole", rest=0.4), (200, 300, 3)
+    for last in (Faces.none(), found(FACE)):
+        looks(shape, last, 0.0)
+        assert [looks(shape, last, t, hurry=True) for t in (0.1, 0.3, 0.5, 0.6, 1.0)] == [None, None, "whole", None, "whole"]
+        assert looks(shape, last, 1.1) == "whole"
+        assert looks(shape, last, None, hurry=True) == "whole"  # nobody knows how long ago the last one was
+        looks._looked = None
+
+
 def test_the_small_picture_is_enough_while_all_faces_are_large():
     whole, small = object(), object()
     looks, shape = Looks(whole, small, newcomers=4), (200, 300, 3)

@@ -145,7 +145,8 @@ def _from_pil(picture: Image.Image, name: str, limits: Limits) -> np.ndarray:
     if width * height > limits.pixels:
         raise ImageError("too_large", f"{name}: {width} x {height} pixels; at most {limits.pixels:,} are read")
     picture.load()
-    picture = ImageOps.exif_transpose(picture)
+    if picture.getexif().get(ORIENTATION, 1) != 1:  # what is upright would only be copied
+        picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":
         return _gray16(np.asarray(picture), 65535 if picture.mode.startswith("I;16") else None)
     if picture.mode == "CMYK":
@@ -155,7 +156,7 @@ def _from_pil(picture: Image.Image, name: str, limits: Limits) -> np.ndarray:
 
         front = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", front.size, (*PAPER, 255)), front)
-    return np.asarray(picture.convert("RGB"))
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def _from_cmyk(picture: Image.Image) -> Image.Image:

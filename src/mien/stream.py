@@ -32,17 +32,21 @@ class Looks:
     """Only each n-th frame is looked at while there are faces."""
     large: float = 0.2
     """Longer side of a face over the picture's, from which on `small` sees it as well."""
+    rest: float = 0.4
+    """Seconds after a look in which the next may be spared, where there is no time for more."""
     newcomers: int = 15
     """After so many looks at the small picture comes one at the whole: faces that came may be smaller."""
     _skipped: int = field(default=0, repr=False)
     _looks: int = field(default=0, repr=False)
+    _looked: float | None = field(default=None, repr=False)
 
-    def __call__(self, shape: tuple[int, ...], last: Faces) -> Detector | None:
-        """`last`: the faces of the frame before."""
-        if len(last) and self._skipped + 1 < self.every:
+    def __call__(self, shape: tuple[int, ...], last: Faces, time: float | None = None, hurry: bool = False) -> Detector | None:
+        """`last`: the faces of the frame before. `hurry`: whether others wait."""
+        rests = hurry and time is not None and self._looked is not None and time - self._looked < self.rest
+        if rests or (len(last) and self._skipped + 1 < self.every):
             self._skipped += 1
             return None
-        self._skipped = 0
+        self._skipped, self._looked = 0, time
         enough = len(last) > 0 and longer_side(last.box).min() >= self.large * max(shape[:2])
         self._looks = self._looks + 1 if enough else 0
         return self.small if self.small and enough and self._looks % self.newcomers else self.whole
@@ -64,11 +68,11 @@ class Stream:
         """Any picture and, if known, the seconds at which it was taken. Raises what `mien.image.load` raises."""
         return self.classified(*self.found(image, time), time)
 
-    def found(self, image: Any, time: float | None = None) -> tuple[np.ndarray, Faces]:
-        """The picture as an array, and the faces followed in it."""
+    def found(self, image: Any, time: float | None = None, hurry: bool = False) -> tuple[np.ndarray, Faces]:
+        """The picture as an array, and the faces followed in it. `hurry`: others wait, so look no oftener than needed."""
         rgb = load(image, self.recognizer.limits)
         look, track = self._parts
-        detector = look(rgb.shape, self.last)
+        detector = look(rgb.shape, self.last, time, hurry)
         self.last = track(detector(rgb), time) if detector else track.between(self.last, time)
         return rgb, self.last
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -73,11 +74,32 @@ def test_the_newest_wins_and_every_frame_is_accounted_for(engine):
             camera.take(frame(seq))
             await asyncio.sleep(0)
         go.set()
+        await until(lambda: answers)
+        camera.take(frame(50))
         await until(lambda: len(answers) == 2)
 
     first, last = played(engine, play)
-    assert (first["seq"], last["seq"]) == (0, 49)
-    assert 2 + first["dropped"] + last["dropped"] == 50
+    assert (first["seq"], first["dropped"]) == (49, 49)
+    assert (last["seq"], last["dropped"]) == (50, 0)
+
+
+def test_a_frame_that_waited_long_is_not_looked_at_anew_though_its_faces_are_followed(engine, recognizer):
+    asked, detector = [], recognizer.detector
+    counting = Recognizer(lambda image: asked.append(1) or detector(image), "mini")
+
+    async def play(camera, answers):
+        camera.stream = Stream(counting, Ema())
+        camera.take(frame(0))
+        await until(lambda: len(answers) == 1)
+        busy = engine.submit("other", lambda: (time.sleep(0.3), 1 / 0))
+        camera.take(frame(1))
+        await until(lambda: len(answers) == 2)
+        assert busy.exception()
+
+    first, second = played(engine, play)
+    assert len(asked) == 1
+    assert second["faces"][0]["track_id"] == first["faces"][0]["track_id"]
+    assert second["latency_ms"] > 250
 
 
 @pytest.mark.parametrize(

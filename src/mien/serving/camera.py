@@ -1,7 +1,7 @@
 """One client's live frames: bytes of pictures in, at their own pace; an answer for the newest out, one at a time.
 
-A frame that comes while another is worked on waits; the next to come takes its place, and the one that lost it is counted
-in `dropped` of the next answer. So latency is bounded whatever the client sends, and its credit always comes back.
+A frame that comes waits for the client's turn; the next to come takes its place, and the one that lost it is counted in
+`dropped` of the next answer. So latency is bounded whatever the client sends, and its credit always comes back.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,11 @@ from mien.answer import answer
 from mien.errors import MienError
 from mien.faces import Faces
 from mien.image import load
-from mien.serving.engine import Engine
+from mien.serving.engine import Engine, Late
 from mien.stream import Stream
 
+HURRY = 0.1
+"""Seconds that a frame waited for its turn, from which on there is more work than the cores can do."""
 STALE = 5.0
 """Seconds by which two clocks may drift before a client's own times are no longer believed."""
 
@@ -66,6 +69,10 @@ class Camera:
         self.engine, self.stream, self.client, self.send, self.seen = engine, stream, client, send, seen
         self.loop = asyncio.get_running_loop()
         self.waiting: Shot | None = None
+        """The newest frame that is not begun."""
+        self._begun: Shot | None = None
+        """The frame that is worked on."""
+        self._lock = Lock()
         self.busy = self.closed = False
         self.dropped = 0
         """Frames that got no answer since the last one."""
@@ -82,9 +89,9 @@ class Camera:
         except ValueError as error:
             self.refuse(message, "frame", str(error))
             return
-        if self.waiting:
-            self.dropped += 1
-        self.waiting = shot
+        with self._lock:
+            self.dropped += self.waiting is not None
+            self.waiting = shot
         self._next()
 
     def refuse(self, message: Any, kind: str, text: str) -> None:
@@ -92,35 +99,44 @@ class Camera:
         self._answer(_seq(message), None, time.monotonic(), error=MienError(kind, text))
 
     def close(self) -> None:
-        self.closed, self.waiting = True, None
+        self.closed = True
 
     def _next(self) -> None:
         if self.busy or self.waiting is None or self.closed:
             return
-        shot, self.waiting = self.waiting, None
-        moment = self.moment = max(self._clock(shot), self.moment)
-
-        def find() -> Any:
-            return self.stream.found(load(shot.jpeg, self.stream.recognizer.limits, name="frame"), moment)
-
-        def finish(image: Any, faces: Faces) -> tuple[tuple[int, int], Faces]:
-            faces = self.stream.smoother(faces, moment)
-            self.seen(image, faces, moment)
-            return (image.shape[1], image.shape[0]), faces
-
         self.busy = True
-        job = self.engine.submit(self.client, find, finish, always=True)
-        job.add_done_callback(lambda done: self.loop.call_soon_threadsafe(self._done, shot, moment, done))
+        job = self.engine.submit(self.client, self._found, self._finished, always=True)
+        job.add_done_callback(lambda done: self.loop.call_soon_threadsafe(self._done, done))
 
-    def _done(self, shot: Shot, moment: float, done: Any) -> None:
+    def _newest(self) -> Shot | None:
+        with self._lock:
+            shot, self.waiting = self.waiting, None
+        return shot
+
+    def _found(self) -> tuple[np.ndarray, Faces]:
+        """In the engine's thread, when it is the client's turn."""
+        shot = self._begun = self._newest()
+        if shot is None or self.closed:
+            raise Late("the client is gone")
+        self.moment = max(self._clock(shot), self.moment)
+        hurry = time.monotonic() - shot.arrived > HURRY
+        return self.stream.found(load(shot.jpeg, self.stream.recognizer.limits, name="frame"), self.moment, hurry)
+
+    def _finished(self, image: np.ndarray, faces: Faces) -> tuple[tuple[int, int], Faces]:
+        faces = self.stream.smoother(faces, self.moment)
+        self.seen(image, faces, self.moment)
+        return (image.shape[1], image.shape[0]), faces
+
+    def _done(self, done: Any) -> None:
         self.busy = False
-        if self.closed:
+        shot, self._begun = self._begun or self._newest(), None
+        if self.closed or shot is None:
             return
         error = done.exception()
         if error is not None and not isinstance(error, MienError):
             error = MienError("server", f"{type(error).__name__}: {error}")
         size, faces = (None, Faces.none()) if error else done.result()
-        self._answer(shot.seq, shot.captured_at, shot.arrived, time_s=moment, size=size, faces=faces, error=error)
+        self._answer(shot.seq, shot.captured_at, shot.arrived, time_s=self.moment, size=size, faces=faces, error=error)
         self._next()
 
     def _answer(self, seq: int | None, captured_at: float | None, arrived: float, **more: Any) -> None:

@@ -42,8 +42,10 @@ WORDS = 60
 """Messages a minute that are no frames."""
 LATER = 0.25
 """Seconds until a client that did not read its answers is looked at again."""
-KEPT_EVERY = 1.0
-"""Seconds between two writes of a session's timeline, and between two recorded crops of a face."""
+KEPT_EVERY = 5.0
+"""Seconds between two writes of a session's timeline."""
+RECORDED_EVERY = 1.0
+"""Seconds between two recorded crops of a face."""
 
 
 class FramePacket(socketio.packet.Packet):  # type: ignore[misc]
@@ -74,7 +76,7 @@ class Live:
     ) -> None:
         self.service, self.client, self._send, self._full, self.hang_up = service, client, send, full, hang_up
         self.camera = Camera(service.engine, service.stream(), self, self._answered, self._saw)
-        self.timeline, self.recorder = Timeline(), Recorder(crop_of(service.recognizer.detector), KEPT_EVERY)
+        self.timeline, self.recorder = Timeline(), Recorder(crop_of(service.recognizer.detector), RECORDED_EVERY)
         self.session, self.started = new_id(), time.time()
         self.title, self.consent, self.keeps = "", "", True
         self.erased = False

@@ -171,8 +171,10 @@ def _on(service: Service, client: Client, session: str) -> Any:
 
 
 async def _there(service: Service, client: Client, session: str) -> None:
-    """Raises LookupError for a session that is not the client's; one that is on is put in the store."""
-    if live := _on(service, client, session):
+    """Raises LookupError for a session that is not the client's; of one that is on all is put in the store so far."""
+    live = _on(service, client, session)
+    if live and live.keeps:
+        live.keep()
         await asyncio.wrap_future(live.write(lambda id: None))
     await asyncio.to_thread(service.sessions.get, session, client.sees)
 
@@ -209,6 +211,7 @@ async def sessions(request: Request) -> JSONResponse:
 async def session(request: Request, id: str) -> JSONResponse:
     """All that is kept of a session but pictures: a row a second and face, and its marks."""
     service, client = client_for(request, "sessions")
+    await _there(service, client, id)
     return JSONResponse(await asyncio.to_thread(service.sessions.export, id, client.sees))
 
 
@@ -216,6 +219,7 @@ async def session(request: Request, id: str) -> JSONResponse:
 async def session_csv(request: Request, id: str) -> Response:
     """The same as a table."""
     service, client = client_for(request, "sessions")
+    await _there(service, client, id)
     whole = await asyncio.to_thread(service.sessions.export, id, client.sees)
     text = _csv(whole["moments"])
     name = f'attachment; filename="session-{id[:8]}.csv"'
@@ -234,6 +238,7 @@ def _csv(moments: Sequence[dict[str, Any]]) -> str:
 async def mark(request: Request, id: str, given: schemas.Mark) -> JSONResponse:
     """Note something at a time of a session, such as a question of an interview."""
     service, client = client_for(request, "sessions")
+    await _there(service, client, id)
     await asyncio.to_thread(service.sessions.mark, id, given.time_s, given.text, client.sees)
     return JSONResponse({"time_s": given.time_s, "text": given.text}, 201)
 

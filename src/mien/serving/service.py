@@ -16,6 +16,7 @@ from mien.feedback.keys import Keys
 from mien.feedback.sessions import Sessions
 from mien.feedback.store import Store
 from mien.recognizer import Recognizer
+from mien.runtime import share
 from mien.serving.engine import Engine
 from mien.serving.metrics import Metrics
 from mien.serving.rates import Rates
@@ -40,6 +41,7 @@ class Service:
         """Once. Raises ValueError where a setting names what is not there, or others may come and there is no key for them."""
         if self.ready:
             return
+        share(1)  # each of the engine's threads keeps a core busy
         self.recognizer.classify(*self.recognizer.find(np.zeros((240, 320, 3), np.uint8)))  # both nets are opened, and warm
         self.refuse_strangers()
         _ = self.engine
@@ -104,7 +106,7 @@ class Service:
 
     def stream(self) -> Stream:
         """For one camera."""
-        return Stream(self.recognizer, self.smoother())
+        return Stream(self.recognizer, self.smoother(), every=self.settings.every)
 
 
 def _told(done: Future[Any]) -> None:

@@ -50,6 +50,8 @@ class Settings:
     detector: str = ""
     smooth: str = "ema"
     """How live answers are steadied: none, ema or majority."""
+    every: int = 1
+    """Look for faces in each n-th live frame, follow them between; looks are spared anyway where more comes than can be done."""
     purpose: str = "personal"
     legal_basis: str = ""
     """Why a restricted purpose is lawful here; it goes into the audit log."""
@@ -92,6 +94,7 @@ class Settings:
             ("host", bool(self.host.strip()), "an address, such as 127.0.0.1 or 0.0.0.0"),
             ("port", 0 <= self.port <= 65535, "0 to 65535"),
             ("purpose", self.purpose in PURPOSES, "one of " + ", ".join(PURPOSES)),
+            ("every", self.every >= 1, "at least 1"),
             ("retention_hours", self.retention_hours > 0, "more than 0"),
             ("body_mb", self.body_mb > 0, "more than 0"),
             ("images", self.images >= 1, "at least 1"),
