@@ -37,6 +37,18 @@ def test_a_stream_tracks_classifies_and_keeps_the_raw_answer():
     assert second.raw.sum(1) == pytest.approx(1)
 
 
+def test_what_is_unsure_is_decided_once_it_is_steadied():
+    stream = Stream(Recognizer(Counted(found(FACE)), "mini"), lambda faces, time=None: faces.having(raw=faces.probability))
+    rgb, faces = stream.found(faceless(200, 300))
+    single = stream.recognizer.classify(rgb, faces)
+    flat = np.full_like(single.probability, 1 / single.probability.shape[1])
+    sure = np.eye(single.probability.shape[1], dtype=np.float32)[:1]
+    good = single.having(quality=np.ones(1))
+    assert stream.steadied(good.having(probability=sure)).unsure.tolist() == [False]
+    assert stream.steadied(good.having(probability=flat)).unsure.tolist() == [True]
+    assert stream.steadied(good.having(probability=sure, quality=np.zeros(1))).unsure.tolist() == [True]
+
+
 def test_every_nth_frame_is_looked_at_while_there_is_a_face():
     detector = Counted(found(FACE))
     stream = Stream(Recognizer(detector, "mini"), every=3)

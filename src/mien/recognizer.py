@@ -64,5 +64,9 @@ class Recognizer:
 
     def _said(self, faces: Faces, chips: np.ndarray, probability: np.ndarray) -> Faces:
         good = quality(faces, gray(chips))
-        unsure = (probability.max(1, initial=0) < self.card.unsure_confidence) | (good < self.card.unsure_quality)
-        return faces.having(probability=probability, labels=self.classifier.labels, quality=good, unsure=unsure)
+        return self.doubt(faces.having(probability=probability, labels=self.classifier.labels, quality=good))
+
+    def doubt(self, faces: Faces) -> Faces:
+        """Classified faces -> the same with `unsure`: confidence or quality is under the card's thresholds."""
+        good = faces.quality if faces.quality is not None else np.ones(len(faces))
+        return faces.having(unsure=(faces.confidence < self.card.unsure_confidence) | (good < self.card.unsure_quality))

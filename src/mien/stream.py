@@ -77,7 +77,11 @@ class Stream:
         return rgb, self.last
 
     def classified(self, image: np.ndarray, faces: Faces, time: float | None = None) -> Faces:
-        return self.smoother(self.recognizer.classify(image, faces), time)
+        return self.steadied(self.recognizer.classify(image, faces), time)
+
+    def steadied(self, faces: Faces, time: float | None = None) -> Faces:
+        """Classified faces, smoothed along their tracks; what is still unsure then is said to be."""
+        return self.recognizer.doubt(self.smoother(faces, time))
 
 
 DOUBT = 0.5

@@ -123,7 +123,7 @@ class Camera:
         return self.stream.found(load(shot.jpeg, self.stream.recognizer.limits, name="frame"), self.moment, hurry)
 
     def _finished(self, image: np.ndarray, faces: Faces) -> tuple[tuple[int, int], Faces]:
-        faces = self.stream.smoother(faces, self.moment)
+        faces = self.stream.steadied(faces, self.moment)
         self.seen(image, faces, self.moment)
         return (image.shape[1], image.shape[0]), faces
 

@@ -31,6 +31,7 @@ def described(service: Service) -> dict[str, Any]:
     assert isinstance(detector, MienFace)
     assert isinstance(classifier, OnnxClassifier)
     return {
+        "smooth": service.settings.smooth,
         "detector": {
             "url": f"/v1/browser/detector?{paths['detector'].stat().st_mtime_ns:x}",
             "card": {"longest_side": detector.side, "score": detector.least, "overlap": detector.same},

@@ -150,6 +150,8 @@ function pose({ landmarks }) {
   return Math.min(Math.max(1 - 2 * Math.abs(along - 0.5), 0), 1);
 }
 
+export const doubted = (confidence, good, card) => confidence < card.unsure_confidence || good < card.unsure_quality;
+
 /** Faces found in the picture -> the same with what the classifier says. `net(chips, n)` gives logits (n * labels). */
 export async function classify(image, faces, net, { card, crop }) {
   if (!faces.length) return faces;
@@ -165,7 +167,7 @@ export async function classify(image, faces, net, { card, crop }) {
     const good = quality(face, grays[i]);
     return {
       box: face.box, score: face.score, landmarks: face.landmarks, expression: card.labels[best], confidence: p[best],
-      unsure: p[best] < card.unsure_confidence || good < card.unsure_quality, quality: good,
+      unsure: doubted(p[best], good, card), quality: good,
       probability: Object.fromEntries(card.labels.map((name, j) => [name, p[j]])), track_id: null, raw: null,
     };
   });

@@ -1,10 +1,9 @@
-// Faces followed and steadied along a video: mien.tracking and mien.smoothing (ema) in the browser.
+// Faces followed and steadied along a video: mien.tracking and mien.smoothing in the browser.
 
 import { iou } from "./recognizer.js";
 
 const [OVERLAP, MARGIN, PATIENCE, COAST, MEMORY] = [0.2, 0.3, 1.0, 0.4, 0.15];
-const HALFLIFE = 0.2;
-const FORGET = 2.0;
+const [HALFLIFE, WINDOW, LEAD, FORGET] = [0.2, 0.6, 0.1, 2.0];
 
 const stateOf = ([left, top, right, bottom]) => [
   (left + right) / 2, (top + bottom) / 2, Math.log(Math.max(right - left, 1e-3)), Math.log(Math.max(bottom - top, 1e-3)),
@@ -57,20 +56,51 @@ export function tracker(start) {
   };
 }
 
-/** `smooth(faces, seconds)` -> the same with `raw`, and `probability` averaged over the last moments of each track. */
-export function smoother() {
+// How a track's memory takes a frame's probabilities in, and what it makes of them: arrays in the order of the labels.
+
+const none = () => (p) => p;
+
+function ema() {
+  let mean, seen;
+  return (p, now) => {
+    const share = mean ? 1 - 0.5 ** ((now - seen) / HALFLIFE) : 1;
+    mean = p.map((v, i) => (mean ? mean[i] + share * (v - mean[i]) : v));
+    seen = now;
+    return mean;
+  };
+}
+
+/** The mean over a window; the name that is held changes places with one that leads it by less than LEAD. */
+function majority() {
+  let past = [];
+  let held;
+  return (p, now) => {
+    past = [...past, [now, p]].filter(([time]) => now - time <= WINDOW);
+    const mean = p.map((_, i) => past.reduce((sum, [, q]) => sum + q[i], 0) / past.length);
+    const best = mean.indexOf(Math.max(...mean));
+    if (held === undefined || mean[best] - mean[held] >= LEAD) held = best;
+    [mean[best], mean[held]] = [mean[held], mean[best]];
+    return mean;
+  };
+}
+
+const SMOOTHERS = { none, ema, majority };
+
+/** `smooth(faces, seconds)` -> the same with `raw`, and `probability` steadied along each track. `unsure(confidence, quality)`. */
+export function smoother(how, unsure) {
   let memory = new Map();
   return (faces, now) => {
     memory = new Map([...memory].filter(([, { seen }]) => now - seen <= FORGET));
     return faces.map((face) => {
-      const kept = memory.get(face.track_id);
-      const share = kept ? 1 - 0.5 ** ((now - kept.seen) / HALFLIFE) : 1;
-      const probability = Object.fromEntries(
-        Object.entries(face.probability).map(([name, p]) => [name, kept ? kept.probability[name] + share * (p - kept.probability[name]) : p]),
-      );
-      memory.set(face.track_id, { probability, seen: now });
-      const [expression, confidence] = Object.entries(probability).reduce((best, row) => (row[1] > best[1] ? row : best));
-      return { ...face, raw: face.probability, probability, expression, confidence };
+      const { steadied } = memory.get(face.track_id) ?? { steadied: (SMOOTHERS[how] ?? none)() };
+      memory.set(face.track_id, { steadied, seen: now });
+      const names = Object.keys(face.probability);
+      const p = steadied(Object.values(face.probability), now);
+      const best = p.indexOf(Math.max(...p));
+      return {
+        ...face, raw: face.probability, probability: Object.fromEntries(names.map((name, i) => [name, p[i]])),
+        expression: names[best], confidence: p[best], unsure: unsure(p[best], face.quality),
+      };
     });
   };
 }

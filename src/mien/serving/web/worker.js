@@ -2,7 +2,7 @@
 
 import * as ort from "./runtime/ort.wasm.bundle.min.mjs";
 import { pixels } from "./image.js";
-import { classify, detect } from "./recognizer.js";
+import { classify, detect, doubted } from "./recognizer.js";
 import { smoother, tracker } from "./tracking.js";
 
 ort.env.wasm.numThreads = 1;
@@ -45,7 +45,7 @@ async function answered({ bitmap, seq, time, moving, name }) {
   const card = about.detector.card;
   let faces = await detect(image, parts.find, moving ? { ...card, score: DOUBT * card.score } : card);
   if (moving) {
-    camera ??= { track: tracker(card.score), smooth: smoother() };
+    camera ??= { track: tracker(card.score), smooth: smoother(about.smooth, (...said) => doubted(...said, about.classifier.card)) };
     faces = camera.track(faces, time);
   }
   const ids = faces.map((face) => face.track_id ?? null);
