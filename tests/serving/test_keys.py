@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from helpers import astronaut, encoded, mien
+from helpers import astronaut, encoded, key, mien
 
 websockets = pytest.importorskip("websockets")
 socketio = pytest.importorskip("socketio")
@@ -15,11 +15,6 @@ pytest.importorskip("aiohttp", reason="the official Python client needs aiohttp"
 pytestmark = pytest.mark.slow
 PHOTO = encoded(astronaut(), "JPEG", quality=92)
 OPEN = {"MIEN_SERVE_HOSTS": "faces.example", "MIEN_SERVE_PURPOSE": "research"}
-
-
-def key(folder, *scopes):
-    made = mien("keys", "create", "test", "--data", folder, *(word for scope in scopes for word in ("--scope", scope)))
-    return next(word for word in made.stdout.decode().split() if word.startswith("mien_"))
 
 
 def bearer(token):

@@ -1,13 +1,17 @@
 """The page in a real browser (Chromium), with a camera that shows a real face."""
 
+import base64
 import functools
 import json
 import os
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from helpers import FACE, astronaut, encoded, faceless
+import mien
+from helpers import FACE, astronaut, encoded, faceless, key
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -26,14 +30,30 @@ def film():
 
 
 @pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
+def launch():
+    with sync_api.sync_playwright() as playwright:
+        made = []
+
+        def launched(*flags):
+            made.append(playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *flags]))
+            return made[-1]
+
+        yield launched
+        for browser in made:
+            browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(launch, tmp_path_factory):
     video = tmp_path_factory.mktemp("camera") / "face.mjpeg"
     video.write_bytes(film())
-    flags = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={video}", "--no-sandbox"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
+    return launch("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={video}")
+
+
+@pytest.fixture(scope="module")
+def chromium_elsewhere(launch):
+    """A browser for which the server is not on its own machine."""
+    return launch("--host-resolver-rules=MAP mien.test 127.0.0.1")
 
 
 @pytest.fixture
@@ -41,14 +61,14 @@ def visit(chromium, server):
     """`visit(path, **context)` -> a page, whose errors fail the test."""
     contexts, errors = [], []
 
-    def opened(path="/", permissions=("camera",), viewport=DESKTOP, **more):
+    def opened(path="/", permissions=("camera",), viewport=DESKTOP, address=server.url, **more):
         context = chromium.new_context(viewport=viewport, permissions=list(permissions), **more)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.goto(server.url + path)
+        page.goto(address + path)
         return page
 
     yield opened
@@ -75,6 +95,59 @@ def test_a_picture_is_read_and_its_answer_can_be_kept(visit):
     face = json.loads(saved(page, "#save-json"))["faces"][0]
     assert all(abs(a - b) < 40 for a, b in zip(face["box"], FACE, strict=True))
     assert saved(page, "#save-png").startswith(b"\x89PNG")
+
+
+GIVEN = """async ([event, base64, type]) => {
+  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], "given", { type }));
+  const happened = event === "drop"
+    ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
+    : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
+  document.getElementById("drop").dispatchEvent(happened);
+}"""
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_a_picture_is_dropped_or_pasted(visit, event):
+    page = visit()
+    page.evaluate(GIVEN, [event, base64.b64encode(encoded(astronaut())).decode(), "image/png"])
+    page.wait_for_selector(".card")
+    assert "happy" in page.text_content(".card .says")
+
+
+def clip(path, seconds=2, rate=15):
+    """A face that moves from side to side, as WebM."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libvpx", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 416, 384, "yuv420p"
+        for i in range(seconds * rate):
+            step = 3 * abs(15 - i % 30)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(astronaut()[:384, step:][:, :416]))
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+
+
+def test_a_video_is_read_to_its_end_and_nothing_of_it_is_kept(visit, server, tmp_path):
+    clip(tmp_path / "face.webm")
+    before = len(server.ask("/v1/sessions").json)
+    page = visit()
+    page.set_input_files("#file", tmp_path / "face.webm")
+    page.wait_for_selector(".card")
+    assert page.is_visible("#line")
+    assert not page.is_visible("#on")  # no camera
+    assert not page.is_visible("#mark")
+    page.wait_for_selector("#stop", state="hidden")
+    assert "happy" in page.text_content(".card .says")
+    assert json.loads(saved(page, "#save-json"))["faces"][0]["track_id"] == 1
+    assert len(server.ask("/v1/sessions").json) == before
+
+
+def test_a_video_that_cannot_be_played_is_said(visit):
+    page = visit()
+    page.set_input_files("#file", {"name": "a.webm", "mimeType": "video/webm", "buffer": b"no video"})
+    page.wait_for_selector("#message:has-text('cannot be played')")
 
 
 def test_what_cannot_be_read_is_said_and_the_next_picture_is_fine(visit, server):
@@ -266,6 +339,44 @@ def test_in_the_browser_answers_are_the_servers_with_the_network_cut(offline, se
             assert ours["probability"] == pytest.approx(theirs["probability"], abs=1e-3)
             assert (ours["expression"], ours["unsure"]) == (theirs["expression"], theirs["unsure"])
             assert ours["quality"] == pytest.approx(theirs["quality"], abs=1e-3)
+
+
+def test_far_from_its_server_the_page_works_in_the_browser_and_with_a_key(chromium_elsewhere, start_server, server, tmp_path):
+    if server.ask("/v1/browser").status == 404:
+        pytest.skip("this build has no ONNX Runtime Web: build it where npm is")
+    token = key(tmp_path, "predict")
+    running = start_server("--data", tmp_path, "--purpose", "research", MIEN_SERVE_HOSTS="mien.test")
+    page = chromium_elsewhere.new_page()
+    page.on("dialog", lambda dialog: dialog.accept(token))
+    page.goto(f"http://mien.test:{running.port}")
+    page.wait_for_selector("#kept:has-text('stay on this device')")
+    assert page.is_checked("[name=where][value=browser]")
+    page.click("#sample")
+    page.wait_for_selector(".card")
+    page.click("#again")
+    page.click("#camera")
+    page.click("#consent button[value=yes]")  # browsers give no camera to plain http from elsewhere
+    page.wait_for_selector("#message:has-text('https')")
+
+
+def test_without_a_key_the_page_says_what_it_needs(chromium_elsewhere, start_server, tmp_path):
+    key(tmp_path, "predict")
+    running = start_server("--data", tmp_path, "--purpose", "research", MIEN_SERVE_HOSTS="mien.test")
+    page = chromium_elsewhere.new_page()
+    page.on("dialog", lambda dialog: dialog.dismiss())
+    page.goto(f"http://mien.test:{running.port}")
+    page.wait_for_selector("#why:has-text('needs a key')")
+
+
+def test_a_page_without_the_runtime_says_so_and_uses_the_server(visit, start_server, tmp_path):
+    bare = shutil.copytree(Path(mien.__file__).parent, tmp_path / "mien", ignore=shutil.ignore_patterns("runtime", "__pycache__"))
+    running = start_server("--data", ":memory:", PYTHONPATH=str(bare.parent))
+    page = visit(address=running.url)
+    page.click("[name=where][value=browser]")
+    page.wait_for_selector("#why:has-text('without ONNX Runtime Web')")
+    assert page.is_checked("[name=where][value=server]")
+    page.click("#sample")
+    page.wait_for_selector(".card")
 
 
 def test_in_the_browser_the_camera_runs_with_the_network_cut(offline, server):

@@ -54,9 +54,7 @@ def test_the_page_follows_and_steadies_as_python_does(tmp_path):
     node = shutil.which("node") or pytest.skip("needs Node")
     for name in ("tracking.js", "recognizer.js", "image.js"):
         shutil.copy(WEB / name, tmp_path)
-    rows = [
-        {"time": time, "faces": Faces(box, score, probability=p, labels=FER2013).to_dict()} for time, box, score, p in film()
-    ]
+    rows = [{"time": time, "faces": Faces(box, score, probability=p, labels=FER2013).to_dict()} for time, box, score, p in film()]
     (tmp_path / "film.json").write_text(json.dumps(rows))
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "play.js").write_text(PLAY)
