@@ -142,6 +142,5 @@ def test_batches_are_reported(recognizer):
     gate.go.set()
     wait(jobs, 10)
     engine.close()
-    waits, faces, seconds = reports[-1]
-    assert (len(waits), faces) == (3, 6)
-    assert seconds > 0
+    (waits,) = reports[-1]
+    assert len(waits) == 3

@@ -1,9 +1,12 @@
 """Live connections to a real server: the official Python client, and a plain WebSocket with the same messages."""
 
 import asyncio
+import csv
+import io
 import json
 import struct
 import time
+import zipfile
 
 import pytest
 
@@ -122,9 +125,13 @@ def test_a_session_is_kept_with_its_marks_and_can_be_exported_and_erased(server)
     assert whole["marks"][0]["text"] == "question"
     assert sum(m["frames"] for m in whole["moments"]) >= 12
     assert whole["records"] == 0
-    table = server.ask(f"/v1/sessions/{row['id']}/csv").body.decode().splitlines()
-    assert table[0].startswith("second,track,frames,unsure,angry")
-    assert len(table) == 1 + len(whole["moments"])
+    body = {"time_s": 0.5, "text": '=1+1, "then"'}
+    assert server.ask(f"/v1/sessions/{row['id']}/marks", body).status == 201
+    head, *table = csv.reader(io.StringIO(server.ask(f"/v1/sessions/{row['id']}/csv").body.decode()))
+    assert head == ["second", "track", "frames", "unsure", *whole["moments"][0]["probability"], "mark"]
+    assert [line[0] for line in table] == sorted(line[0] for line in table)
+    assert [line[-1] for line in table if line[-1]] == ['\'=1+1, "then"', "question"]
+    assert len(table) == len(whole["moments"]) + 2
     assert server.ask(f"/v1/sessions/{row['id']}", method="DELETE").status == 204
     assert server.ask(f"/v1/sessions/{row['id']}").status == 404
 
@@ -145,9 +152,13 @@ def test_faces_are_recorded_with_consent_alone_and_erased_while_the_camera_runs(
             await emit("session", {"title": "recorded", "consent": consent})
             await seen(emit, got, 10)
             kept.append(server.ask(f"/v1/sessions/{id}").json["records"])
+        with zipfile.ZipFile(io.BytesIO(server.ask(f"/v1/sessions/{id}/crops").body)) as archive:
+            assert len(archive.namelist()) == kept[-1]
+            assert archive.read(archive.namelist()[0]).startswith(b"\x89PNG")
         assert server.ask(f"/v1/sessions/{id}", method="DELETE").status == 204
         await seen(emit, got, 10)
         assert server.ask(f"/v1/sessions/{id}").status == 404
+        assert server.ask(f"/v1/sessions/{id}/crops").status == 404
         counts.extend(kept)
 
     counts = []
@@ -214,7 +225,11 @@ def test_the_dashboard_sees_who_is_connected(server):
             await camera.send(struct.pack("<Id", 1, 1e12) + PHOTO)
             await camera.recv()
             async with websockets.connect(server.url.replace("http", "ws") + "/v1/dashboard") as watcher:
-                return json.loads(await asyncio.wait_for(watcher.recv(), 5))
+                while True:  # the first may be from before
+                    event, stats = json.loads(await asyncio.wait_for(watcher.recv(), 5))
+                    assert event == "stats"
+                    if stats["cameras"] and stats["cameras"][0]["faces"]:
+                        return stats
 
     async def by_socket_io():
         client, got = socketio.AsyncClient(), []
@@ -225,9 +240,9 @@ def test_the_dashboard_sees_who_is_connected(server):
         return got[-1]
 
     assert len(asyncio.run(by_socket_io())["cameras"]) == 1
-    event, stats = asyncio.run(play())
-    assert event == "stats"
+    stats = asyncio.run(play())
     assert len(stats["cameras"]) == 1
+    assert 0 < stats["lately"]["confidence"] <= 1
     assert stats["cameras"][0]["faces"][0]["expression"] == "happy"
     assert stats["lately"]["p99_ms"] > 0
     assert sum(stats["shown"].values()) == pytest.approx(1, abs=1e-3)

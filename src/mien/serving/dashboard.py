@@ -21,6 +21,20 @@ EVERY = 1.0
 """Seconds between two pictures of the state."""
 
 
+class Board:
+    """The newest snapshot, made at most twice in EVERY however many watch."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self._made: dict[str, Any] = {}
+        self._at = -EVERY
+
+    def __call__(self) -> dict[str, Any]:
+        if time.monotonic() - self._at > EVERY / 2:
+            self._made, self._at = snapshot(self.service), time.monotonic()
+        return self._made
+
+
 def snapshot(service: Service) -> dict[str, Any]:
     """Connections, figures of the last minute, and what faces show just now."""
     cameras = [live.summary() for live in list(service.cameras)]
@@ -41,18 +55,18 @@ def snapshot(service: Service) -> dict[str, Any]:
         "shown": shown,
         "waiting": service.engine.turns.size,
         "lately": m.lately(),
-        **{name: m.total(name) for name in ("faces", "unsure", "corrections")},
+        **{name: m.total(name) for name in ("faces", "corrections")},
     }
 
 
-def rooms(server: socketio.AsyncServer, service: Service) -> None:
+def rooms(server: socketio.AsyncServer, service: Service, board: Board) -> None:
     """Socket.IO's namespace /dashboard: who comes in joins one room, which is sent a snapshot a second."""
     watchers: set[str] = set()
     telling: list[asyncio.Task[None]] = []
 
     async def tell() -> None:
         while watchers and service.ready:
-            await server.emit("stats", snapshot(service), room=ROOM, namespace=NAMESPACE)
+            await server.emit("stats", board(), room=ROOM, namespace=NAMESPACE)
             await asyncio.sleep(EVERY)
         telling.clear()
 
@@ -81,7 +95,7 @@ async def watch(socket: WebSocket) -> None:
         client = client_of(service, socket.scope, socket.query_params.get("key", ""))
         may(client, "dashboard")
         while service.ready and still(service, client):
-            await socket.send_text(json.dumps(["stats", snapshot(service)]))
+            await socket.send_text(json.dumps(["stats", socket.app.state.board()]))
             await asyncio.sleep(EVERY)
     except Problem as problem:
         await socket.send_text(json.dumps(["problem", problem.to_dict()]))

@@ -108,7 +108,7 @@ class Turns:
 
 
 class Engine:
-    """`submit(...)` -> a Future. `seen` is told of every batch: its jobs' waits in seconds, its faces, its seconds."""
+    """`submit(...)` -> a Future. `seen` is told of every batch: its jobs' waits in seconds."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Engine:
         threads: int | None = None,
         batch: int = 8,
         room: int = 64,
-        seen: Callable[[list[float], int, float], None] = lambda waits, faces, seconds: None,
+        seen: Callable[[list[float]], None] = lambda waits: None,
     ) -> None:
         self.recognizer, self.batch, self.seen = recognizer, batch, seen
         count = threads or os.cpu_count() or 1
@@ -167,7 +167,7 @@ class Engine:
                 _settle(job, lambda job=job, image=image, faces=faces: job.finish(image, faces))  # type: ignore[misc]
             took = time.monotonic() - start
             self.cost += MEMORY * (took / len(jobs) - self.cost)
-            self.seen([start - job.begun for job in jobs], sum(map(len, answers)), took)
+            self.seen([start - job.begun for job in jobs])
 
 
 def _found(job: Job, now: float) -> tuple[np.ndarray, Faces] | None:

@@ -26,7 +26,7 @@ from mien.faces import Faces
 from mien.feedback.sessions import Timeline, new_id
 from mien.serving.auth import LOCAL, Client, allowed, client_of, key_in, may
 from mien.serving.camera import Camera
-from mien.serving.dashboard import rooms
+from mien.serving.dashboard import Board, rooms
 from mien.serving.problems import Problem, problem_of
 from mien.serving.rates import Rates
 from mien.serving.recorder import Recorder
@@ -246,7 +246,7 @@ def admit(service: Service, scope: MutableMapping[str, Any], token: str) -> Clie
     return client
 
 
-def socket_io(service: Service) -> socketio.AsyncServer:
+def socket_io(service: Service, board: Board) -> socketio.AsyncServer:
     """The Socket.IO server with its two namespaces."""
     server = socketio.AsyncServer(
         async_mode="asgi", async_handlers=False, cors_allowed_origins=[],  # origins are checked by the Guard
@@ -295,7 +295,7 @@ def socket_io(service: Service) -> socketio.AsyncServer:
     server.on("disconnect", disconnect, namespace=NAMESPACE)
     for event in EVENTS:
         server.on(event, taken(event), namespace=NAMESPACE)
-    rooms(server, service)
+    rooms(server, service, board)
     return server
 
 

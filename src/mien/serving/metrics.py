@@ -16,6 +16,7 @@ SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 SHARES = tuple(i / 10 for i in range(1, 11))
 WINDOW = 60.0
 """Seconds that the dashboard's figures are of."""
+PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
 MOST = 20_000
 """Answers that are held for them."""
 
@@ -39,19 +40,26 @@ class Metrics:
         Gauge("mien_queue_pictures", "Pictures that wait", **own).set_function(waiting)
         Gauge("mien_cameras", "Live connections", **own).set_function(cameras)
         self._recent: deque[tuple[float, float, int]] = deque(maxlen=MOST)
+        """Moment, latency and frames dropped of each live answer."""
+        self._sure: deque[tuple[float, float, int, int]] = deque(maxlen=MOST)
+        """Moment, sum of confidences, faces, unsure ones of each picture with faces."""
 
-    def worked(self, waits: list[float], faces: int, seconds: float) -> None:
-        """An engine's batch is done."""
+    def worked(self, waits: list[float]) -> None:
+        """An engine's batch is done, of pictures that waited so many seconds."""
         self.batch.observe(len(waits))
         for wait in waits:
             self.wait_seconds.observe(wait)
 
     def saw(self, faces: Faces) -> None:
-        """An answer was given."""
+        """An answer was given, of classified faces."""
+        if not len(faces) or faces.unsure is None:
+            return
+        unsure = int(faces.unsure.sum())
         self.faces.inc(len(faces))
-        for confidence in faces.confidence if faces.probability is not None else ():
+        self.unsure.inc(unsure)
+        for confidence in faces.confidence:
             self.confidence.observe(float(confidence))
-        self.unsure.inc(int(faces.unsure.sum()) if faces.unsure is not None else 0)
+        self._sure.append((time.monotonic(), float(faces.confidence.sum()), len(faces), unsure))
 
     def framed(self, latency: float | None, dropped: int) -> None:
         """A live frame was answered, after `latency` seconds, or, as None, by an error; `dropped` were not, since the last."""
@@ -63,16 +71,20 @@ class Metrics:
         self._recent.append((time.monotonic(), latency, dropped))
 
     def lately(self) -> Mapping[str, float | None]:
-        """Frames a second, latencies and the share dropped, of the last WINDOW seconds."""
+        """Of the last WINDOW seconds: frames a second, latencies, the share dropped; mean confidence, the share unsure."""
         now = time.monotonic()
-        rows = [row for row in self._recent if now - row[0] <= WINDOW]
-        if not rows:
-            return {"frames_per_second": 0.0, "p50_ms": None, "p95_ms": None, "p99_ms": None, "dropped": 0.0}
-        ms = 1e3 * np.percentile([latency for _, latency, _ in rows], (50, 95, 99))
-        lost = sum(dropped for *_, dropped in rows)
-        passed = max(now - rows[0][0], 1.0)
-        percentiles = zip(("p50_ms", "p95_ms", "p99_ms"), (round(float(v), 2) for v in ms), strict=True)
-        return {"frames_per_second": round(len(rows) / passed, 2), **dict(percentiles), "dropped": lost / (len(rows) + lost)}
+        rows = [row for row in list(self._recent) if now - row[0] <= WINDOW]
+        sure = [row for row in list(self._sure) if now - row[0] <= WINDOW]
+        faces, lost = sum(row[2] for row in sure), sum(row[2] for row in rows)
+        ms = 1e3 * np.percentile([row[1] for row in rows], (50, 95, 99)) if rows else ()
+        return {
+            "frames_per_second": round(len(rows) / max(now - rows[0][0], 1.0), 2) if rows else 0.0,
+            **dict.fromkeys(PERCENTILES),
+            **dict(zip(PERCENTILES, (round(float(v), 2) for v in ms), strict=False)),
+            "dropped": lost / (len(rows) + lost) if rows else 0.0,
+            "confidence": round(sum(row[1] for row in sure) / faces, 4) if faces else None,
+            "unsure": round(sum(row[3] for row in sure) / faces, 4) if faces else None,
+        }
 
     def total(self, name: str) -> float:
         """Of a counter without labels, by its short name."""

@@ -6,7 +6,10 @@ Every error is problem+json (mien.serving.problems). One bad picture among sever
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -221,17 +224,42 @@ async def session_csv(request: Request, id: str) -> Response:
     service, client = client_for(request, "sessions")
     await _there(service, client, id)
     whole = await asyncio.to_thread(service.sessions.export, id, client.sees)
-    text = _csv(whole["moments"])
+    text = _csv(whole["moments"], whole["marks"])
     name = f'attachment; filename="session-{id[:8]}.csv"'
     return Response(text, media_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
 
 
-def _csv(moments: Sequence[dict[str, Any]]) -> str:
+def _csv(moments: Sequence[dict[str, Any]], marks: Sequence[dict[str, Any]]) -> str:
+    """A row a second and face; a mark has a row of its own, at its second."""
     names = list(moments[0]["probability"]) if moments else []
-    lines = [",".join(("second", "track", "frames", "unsure", *names))]
-    for m in moments:
-        lines.append(",".join(str(v) for v in (m["second"], m["track"], m["frames"], m["unsure"], *m["probability"].values())))
-    return "\r\n".join(lines) + "\r\n"
+    rows = [(m["second"], m["track"], m["frames"], m["unsure"], *m["probability"].values(), "") for m in moments]
+    rows += [(int(m["time_s"]), "", "", "", *[""] * len(names), _harmless(m["text"])) for m in marks]
+    file = io.StringIO()
+    csv.writer(file).writerows([("second", "track", "frames", "unsure", *names, "mark"), *sorted(rows, key=lambda row: row[0])])
+    return file.getvalue()
+
+
+def _harmless(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+@router.get("/sessions/{id}/crops", **schemas.CROPS)
+async def crops(request: Request, id: str) -> Response:
+    """The crops of faces that were recorded with consent, as a ZIP of PNG files named by second and track."""
+    service, client = client_for(request, "sessions")
+    await _there(service, client, id)
+    data = await asyncio.to_thread(lambda: _zip(service.sessions.records(id, client.sees)))
+    name = f'attachment; filename="session-{id[:8]}-crops.zip"'
+    return Response(data, media_type="application/zip", headers={"Content-Disposition": name})
+
+
+def _zip(records: Sequence[tuple[float, int | None, bytes]]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for i, (time_s, track, png) in enumerate(records):
+            archive.writestr(f"{i:05d}-{time_s:.2f}s-face{track or 0}.png", png)
+    return file.getvalue()
 
 
 @router.post("/sessions/{id}/marks", status_code=201, **schemas.MARKED)

@@ -22,6 +22,12 @@ SESSION_ROW = {
 }  # fmt: skip
 
 
+CORRECTED = {
+    "id": SESSION_ROW["id"], "created": 1790000000.0, "client": "local", "model": "default", "expression": "sad", "given": HAPPY,
+    "session": None, "note": "", "consent": False,
+}  # fmt: skip
+
+
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -49,6 +55,101 @@ class Mark(BaseModel):
     text: str = Field(min_length=1, max_length=500, examples=["second question"])
 
 
+class Failure(BaseModel):
+    """Why a picture has no answer."""
+
+    kind: str
+    message: str
+
+
+class Face(BaseModel):
+    """One face of a picture: what the detector found, and what the classifier says of it."""
+
+    box: tuple[float, float, float, float] = Field(description="left, top, right, bottom in pixels of the upright picture")
+    score: float = Field(ge=0, le=1, description="the detector's own")
+    landmarks: list[tuple[float, float]] | None = Field(
+        description="right eye, left eye, nose, right and left corner of the mouth"
+    )
+    expression: str | None
+    confidence: float | None = Field(description="probability of that name")
+    unsure: bool | None
+    quality: float | None = Field(description="how well the face can be read, 0..1")
+    probability: dict[str, float] | None
+    track_id: int | None = Field(description="the same for the same face along a video")
+    raw: dict[str, float] | None = Field(description="what the single frame says, where `probability` was smoothed")
+
+
+class Answer(BaseModel):
+    """What is said of one picture (docs/answer.md)."""
+
+    source: str
+    frame: int
+    time_s: float
+    width: int | None
+    height: int | None
+    model: str | None
+    error: Failure | None
+    faces: list[Face]
+
+
+class Kept(BaseModel):
+    """The id of what was kept."""
+
+    id: str
+
+
+class Corrected(BaseModel):
+    """A correction, as it is kept."""
+
+    id: str
+    created: float = Field(description="seconds since 1970")
+    client: str
+    model: str
+    expression: str
+    given: dict[str, float] | None
+    session: str | None
+    note: str
+    consent: bool = Field(description="whether the face's picture is kept with it")
+
+
+class Moment(BaseModel):
+    """A face in a second of a session: means over its frames."""
+
+    second: int
+    track: int
+    frames: int
+    unsure: int
+    probability: dict[str, float]
+
+
+class SessionHead(BaseModel):
+    """One live connection."""
+
+    id: str
+    client: str
+    title: str
+    model: str
+    purpose: str
+    started: float = Field(description="seconds since 1970")
+    ended: float | None
+    consent: str = Field(description="words agreed to for recording; empty: nothing is recorded")
+
+
+class SessionRow(SessionHead):
+    """One of the sessions there are."""
+
+    seconds: int
+    faces: int = Field(description="frames times faces")
+
+
+class Session(SessionHead):
+    """All that is kept of a session but pictures."""
+
+    moments: list[Moment]
+    marks: list[Mark]
+    records: int = Field(description="crops of faces that are kept")
+
+
 PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -73,22 +174,19 @@ def problems(*statuses: int) -> dict[int, dict[str, Any]]:
     return {status: {"description": MEANINGS[status], "content": content} for status in statuses}
 
 
-def _json(description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": schema, "example": example}}}
+def _json(description: str, model: Any, example: Any) -> dict[str, Any]:
+    """`model` describes the answer; FastAPI does not check against it, the tests do."""
+    return {"model": model, "description": description, "content": {"application/json": {"example": example}}}
 
 
 EVERYWHERE = (401, 403, 429, 503)
-OBJECT: dict[str, Any] = {"type": "object"}
-OBJECTS: dict[str, Any] = {"type": "array", "items": OBJECT}
 BYTES = {"type": "string", "format": "binary"}
 PREDICT: dict[str, Any] = {
     "responses": {
         200: {
+            "model": Answer | list[Answer],
             "description": "One answer for one picture, a list for several (docs/answer.md); or the picture, boxes drawn in",
-            "content": {
-                "application/json": {"schema": {"oneOf": [OBJECT, OBJECTS]}, "example": ANSWER},
-                "image/png": {"schema": BYTES},
-            },
+            "content": {"application/json": {"example": ANSWER}, "image/png": {"schema": BYTES}},
         },
         **problems(400, *EVERYWHERE, 404, 406, 413, 415, 422),
     },
@@ -124,24 +222,25 @@ PREDICT: dict[str, Any] = {
 }  # fmt: skip
 MODELS: dict[str, Any] = {
     "responses": {
-        200: _json("Cards", OBJECTS, [{"name": "default", "labels": list(HAPPY), "active": True}]), **problems(*EVERYWHERE),
+        200: _json("Cards", list[dict[str, Any]], [{"name": "default", "labels": list(HAPPY), "active": True}]),
+        **problems(*EVERYWHERE),
     }
 }  # fmt: skip
 FEEDBACK: dict[str, Any] = {
-    "responses": {201: _json("Kept", OBJECT, {"id": SESSION_ROW["id"]}), **problems(400, *EVERYWHERE, 404, 413, 415, 422)}
+    "responses": {201: _json("Kept", Kept, {"id": SESSION_ROW["id"]}), **problems(400, *EVERYWHERE, 404, 413, 415, 422)}
 }
 CORRECTIONS: dict[str, Any] = {
     "responses": {
-        200: _json("Corrections", OBJECTS, [{"id": SESSION_ROW["id"], "expression": "sad", "given": HAPPY, "consent": False}]),
+        200: _json("Corrections", list[Corrected], [CORRECTED]),
         **problems(*EVERYWHERE),
     }
 }
-SESSIONS: dict[str, Any] = {"responses": {200: _json("Sessions", OBJECTS, [SESSION_ROW]), **problems(*EVERYWHERE)}}
+SESSIONS: dict[str, Any] = {"responses": {200: _json("Sessions", list[SessionRow], [SESSION_ROW]), **problems(*EVERYWHERE)}}
 MARK = {"time_s": 12.5, "text": "second question"}
 MOMENT = {"second": 0, "track": 1, "frames": 10, "unsure": 1, "probability": HAPPY}
 SESSION: dict[str, Any] = {
     "responses": {
-        200: _json("A session", OBJECT, {**SESSION_ROW, "moments": [MOMENT], "marks": [MARK]}),
+        200: _json("A session", Session, {**SESSION_ROW, "moments": [MOMENT], "marks": [MARK], "records": 0}),
         **problems(*EVERYWHERE, 404),
     }
 }
@@ -151,9 +250,15 @@ CSV: dict[str, Any] = {
         **problems(*EVERYWHERE, 404),
     }
 }
+CROPS: dict[str, Any] = {
+    "responses": {
+        200: {"description": "A ZIP of PNG files", "content": {"application/zip": {"schema": BYTES}}},
+        **problems(*EVERYWHERE, 404),
+    }
+}
 MARKED: dict[str, Any] = {
     "responses": {
-        201: _json("Noted", OBJECT, {"time_s": 12.5, "text": "second question"}),
+        201: _json("Noted", Mark, {"time_s": 12.5, "text": "second question"}),
         **problems(400, *EVERYWHERE, 404, 422),
     }
 }

@@ -7,6 +7,8 @@ import { admitted, ask, key } from "./server.js";
 const $ = (id) => document.getElementById(id);
 const MINUTES = 5;
 const history = [];
+const lines = new Map(); // of each camera: what it showed in the last minute
+const INTERVIEWED = ["personal", "practice", "research"]; // purposes for which one person's timeline may be looked at
 let labels = [];
 let opened = null;
 
@@ -36,31 +38,49 @@ function complain(text) {
   $("message").hidden = !text;
 }
 
+const share = (value) => (value === null ? "–" : percent(value));
 const ms = (value) => (value === null ? "–" : `${Math.round(value)} ms`);
 
 function show(now) {
   complain("");
   labels = now.labels;
   $("cameras").textContent = now.cameras.length;
-  $("users").textContent = now.users;
+  $("users").textContent = now.users === 1 ? "of one user" : now.users ? `of ${now.users} users` : "";
   $("fps").textContent = now.lately.frames_per_second.toFixed(1);
   $("p50").textContent = ms(now.lately.p50_ms);
   $("p99").textContent = ms(now.lately.p99_ms);
   $("dropped").textContent = percent(now.lately.dropped);
-  $("unsure").textContent = now.faces ? percent(now.unsure / now.faces) : "–";
-  $("corrections").textContent = now.corrections;
+  $("confidence").textContent = share(now.lately.confidence);
+  $("unsure").textContent = share(now.lately.unsure);
+  $("corrections").textContent = now.faces ? ((1000 * now.corrections) / now.faces).toFixed(1) : "–";
   $("model").textContent = `Model ${now.model}, up ${lasted(now.up_s)}`;
   history.push({ time: now.time, shown: now.shown });
   while (history.length && now.time - history[0].time > 60 * MINUTES) history.shift();
   area($("area"), history.map((row) => ({ x: 1 - (now.time - row.time) / (60 * MINUTES), shares: row.shown })), labels);
   legend();
-  const top = Object.entries(now.shown).sort((a, b) => b[1] - a[1]).slice(0, 3);
+  const top = Object.entries(now.shown).filter(([, part]) => part >= 0.01).sort((a, b) => b[1] - a[1]).slice(0, 3);
   $("now").textContent = top.length ? `Now: ${top.map(([name, share]) => `${name} ${percent(share)}`).join(", ")}.` : "No face is in view.";
   rows($("live"), now.cameras, (camera) => [
-    camera.id, lasted(camera.since_s), camera.fps.toFixed(1), camera.dropped, ms(camera.latency_ms),
+    camera.title ? `${camera.title} ${camera.id}` : camera.id, lasted(camera.since_s), camera.fps.toFixed(1), camera.dropped,
+    ms(camera.latency_ms), document.createElement("canvas"),
     camera.faces.map((face) => `${face.expression} ${percent(face.confidence)}`).join(", ") || "no face",
   ]);
   $("nobody").hidden = now.cameras.length > 0;
+  sparks(now);
+}
+
+/** What each camera showed over the last minute, in its row. */
+function sparks(now) {
+  for (const id of lines.keys()) if (!now.cameras.some((camera) => camera.id === id)) lines.delete(id);
+  $("live").querySelectorAll("canvas").forEach((canvas, i) => {
+    const { id, faces } = now.cameras[i];
+    const shares = Object.fromEntries(labels.map((name) => [name, faces.reduce((sum, face) => sum + face.probability[name] / faces.length, 0)]));
+    const line = [...(lines.get(id) || []), { time: now.time, shares: faces.length ? shares : {} }].filter(({ time }) => now.time - time <= 60);
+    lines.set(id, line);
+    canvas.className = "spark";
+    canvas.setAttribute("aria-hidden", "true"); // what it shows now stands beside it
+    area(canvas, line.map((row) => ({ x: 1 - (now.time - row.time) / 60, shares: row.shares })), labels);
+  });
 }
 
 function legend() {
@@ -92,10 +112,9 @@ function rows(body, items, cells) {
   );
 }
 
-/** Shares over time, one upon the other; a gap where there was no face. `points`: {x 0..1, shares}. */
-function area(canvas, points, names) {
+/** Shares over time, one upon the other; a gap where there was no face. `points`: {x 0..1, shares}, each `step` wide and ending at x. */
+function area(canvas, points, names, step = even(points)) {
   const { pen, width, height } = blank(canvas);
-  const step = points.length > 1 ? Math.max((points.at(-1).x - points[0].x) / (points.length - 1), 1 / width) : 1 / width;
   for (const { x, shares } of points) {
     let y = height;
     for (const name of names) {
@@ -106,6 +125,8 @@ function area(canvas, points, names) {
     }
   }
 }
+
+const even = (points) => (points.length > 1 ? (points.at(-1).x - points[0].x) / (points.length - 1) : 0);
 
 // ---- sessions
 
@@ -136,6 +157,10 @@ async function open(id) {
   }
   $("one").hidden = false;
   $("one-title").textContent = `Session of ${new Date(1e3 * opened.started).toLocaleString()}`;
+  const one = INTERVIEWED.includes(opened.purpose);
+  $("view").querySelector("[value=interview]").disabled = !one;
+  if (!one) $("view").value = "audience";
+  $("crops").hidden = !opened.records;
   render();
   $("one-title").focus();
 }
@@ -146,6 +171,9 @@ function render() {
   for (const m of opened.moments) frames[m.track] = (frames[m.track] || 0) + m.frames;
   const most = Object.entries(frames).sort((a, b) => b[1] - a[1])[0]?.[0];
   const used = opened.moments.filter((m) => $("view").value === "audience" || String(m.track) === most);
+  $("whose").textContent = $("view").value === "interview"
+    ? "The one person who was in view most. For practice, and for studies whose participants agreed."
+    : "The mean of everybody in view.";
   const seconds = Math.max(1, ...opened.moments.map((m) => m.second + 1));
   const sums = new Map();
   for (const m of used) {
@@ -158,7 +186,7 @@ function render() {
   const points = [...sums].map(([second, { n, shares }]) => ({
     x: (second + 1) / seconds, shares: Object.fromEntries(names.map((name) => [name, shares[name] / n])),
   }));
-  area($("session"), points, names);
+  area($("session"), points, names, 1 / seconds);
   const pen = $("session").getContext("2d");
   pen.fillStyle = colour("ink");
   const { width, height } = $("session").getBoundingClientRect();
@@ -179,6 +207,10 @@ $("erase").addEventListener("click", async () => {
 
 $("csv").addEventListener("click", async () => {
   save(await ask(`/v1/sessions/${opened.id}/csv`), `session-${opened.id.slice(0, 8)}.csv`); // by hand, for a link carries no key
+});
+
+$("crops").addEventListener("click", async () => {
+  save(await ask(`/v1/sessions/${opened.id}/crops`), `session-${opened.id.slice(0, 8)}-crops.zip`);
 });
 
 try {
