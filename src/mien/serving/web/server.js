@@ -74,8 +74,9 @@ export const server = {
           const head = new DataView(new ArrayBuffer(12));
           head.setUint32(0, seq, true);
           head.setFloat64(4, at, true);
-          if (!blob) camera.credit += 1;
-          else if (socket.readyState === WebSocket.OPEN) socket.send(await new Blob([head, blob]).arrayBuffer());
+          if (!blob) return void (camera.credit += 1);
+          const message = await new Blob([head, blob]).arrayBuffer();
+          if (socket.readyState === WebSocket.OPEN) socket.send(message);
         }, "image/jpeg", 0.85);
       },
       tell: (event, data) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify([event, data])),
