@@ -20,6 +20,9 @@ COMMANDS = {
     "training": "python benchmarks/training.py",
     "faces": "python benchmarks/faces.py --faces DIR --people mask853 --machine ccp --detector RUN --detector mtcnn",
     "geometry": "python benchmarks/geometry.py --data fer2013.npz",
+    "serving": "python benchmarks/serving.py --photos A.jpg B.jpg C.jpg",
+    "browser": "python benchmarks/browser.py --photos A.jpg B.jpg C.jpg",
+    "tracking": "python benchmarks/tracking.py --data fer2013.npz",
     "peer_accuracy": "PYTHON benchmarks/peer_accuracy.py --data fer2013.npz",
 }
 
@@ -170,6 +173,43 @@ def training() -> str:
     return table(head, [[m, *(found[(m, *pair)] for pair in pairs)] for m in models])
 
 
+def serving() -> str:
+    measured = load("serving")["rows"]
+    if not measured:
+        return "Not yet measured.\n"
+    one, frame, crowd = measured["one_request_ms"], measured["frame"], measured["crowd"]
+    rows = [
+        ["from the command to ready", f"{up(measured['cold_start_s'], 2)} s"],
+        ["one picture by REST, median, beside the same in process", f"{one['server']} ms, {one['in process']} ms"],
+        ["processor time of a live frame, saturated, beside the same stream in process",
+         f"{frame['server_ms']} ms, {frame['in_process_ms']} ms ({up(frame['ratio'], 2)} times)"],
+        [f"{crowd['cameras']} cameras, {crowd['fps']} frames a second each, {crowd['seconds']:.0f} s: answers, fewest of one",
+         f"{crowd['answers']:,}, {crowd['fewest']:,}"],
+        ["time to their answers: median, 99 of 100", f"{crowd['p50_ms']} ms, {crowd['p99_ms']} ms"],
+        ["memory after a minute and at the end", f"{crowd['memory_early_mb']} MB, {crowd['memory_late_mb']} MB"],
+    ]  # fmt: skip
+    return table(["", ""], rows)
+
+
+def browser() -> str:
+    measured = load("browser")["rows"] or {"films": [], "chromium": ""}
+    rows = [[r["faces"], r["frames_per_second"], r["ms"]] for r in measured["films"]]
+    return f"Chromium {measured['chromium']}, headless, frames of 640 pixels:\n\n" + table(
+        ["faces", "frames a second", "ms"], rows
+    )
+
+
+def tracking() -> str:
+    measured = load("tracking")["rows"] or {"films": [], "small": []}
+    rows = [
+        [r["film"], r["looked at"], down(r["mota"]), r["switches"], f"{r['missed']:,} / {r['faces']:,}", r["wrong"], r["ms"]]
+        for r in measured["films"]
+    ]
+    head = ["film", "looked at", "MOTA", "identity switches", "missed / faces", "false", "ms a frame"]
+    small = [[r["looked at"], f"{r['faces']:,}", down(r["right"]), r["ms"]] for r in measured["small"]]
+    return table(head, rows) + "\n" + table(["a large face looked at in the", "faces", "found and right", "ms to find"], small)
+
+
 PAGE = """# Results
 
 Written by `python benchmarks/page.py` from the model cards and from what the scripts in benchmarks/ measured. Scores are cut,
@@ -222,6 +262,20 @@ Images/s of a whole step, augmentation included. "mien's calls": models/on_torch
 
 {training}
 {training_source}
+## Server
+
+The cameras, which send two frames ahead as the protocol has it, share the two cores with the server.
+
+{serving}
+{serving_source}
+The page doing the work itself:
+
+{browser}
+{browser_source}
+Faces of FER2013 on crossing ways through a made film (640x480, 25 frames a second), 2,000 frames each:
+
+{tracking}
+{tracking_source}
 ## Footprint
 
 {footprint}
@@ -230,9 +284,10 @@ Images/s of a whole step, augmentation included. "mien's calls": models/on_torch
 
 
 def main() -> None:
-    parts = {
-        f.__name__: f() for f in (models, commands, peers, speed, detectors, faces, geometry, training, footprint, calibration)
-    }
+    sections = (
+        models, commands, peers, speed, detectors, faces, geometry, training, serving, browser, tracking, footprint, calibration,
+    )  # fmt: skip
+    parts = {section.__name__: section() for section in sections}
     sources = {f"{name.removesuffix('_accuracy')}_source": source(name) for name in COMMANDS}
     goals = (ROOT / "docs" / "goals.md").read_text() if (ROOT / "docs" / "goals.md").exists() else ""
     note = "What missed its goal is named at the end." if goals else ""
