@@ -122,7 +122,7 @@ class _Connection(http.client.HTTPConnection):
 
     def _check(self, address: str) -> None:
         if not self.private and not _public(address):
-            raise SourceError("url", f"{self.host} is at {address}, a private address; --allow-private reads those")
+            raise SourceError("url", f"{self.host} is at {address}, a private address, which is not read")
 
 
 def _public(address: str) -> bool:

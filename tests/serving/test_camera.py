@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from helpers import astronaut, encoded, faceless
@@ -113,6 +114,7 @@ def test_a_frame_that_waited_long_is_not_looked_at_anew_though_its_faces_are_fol
         ({"seq": 1, "jpeg": b""}, "zero bytes"),
         ({"seq": 1, "jpeg": b"junk"}, "not a picture"),
         ({"seq": 1, "jpeg": PHOTO[:900]}, "damaged"),
+        ({"seq": 1, "jpeg": encoded(np.zeros((2100, 2100, 3), np.uint8), "JPEG")}, "at most 4,200,000"),
     ],
 )
 def test_what_is_no_frame_is_answered_by_an_error_and_the_next_is_fine(engine, message, said):

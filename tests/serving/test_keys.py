@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import re
+import struct
 import time
 
 import pytest
@@ -26,8 +28,10 @@ def predicted(running, **headers):
 
 
 def test_without_a_key_a_server_that_others_can_reach_does_not_start(start_server, tmp_path):
-    with pytest.raises(RuntimeError, match="mien keys create"):
+    with pytest.raises(RuntimeError, match=f"mien keys create NAME --data {re.escape(str(tmp_path))}"):
         start_server("--data", tmp_path, **OPEN)
+    with pytest.raises(RuntimeError, match="give a folder"):
+        start_server("--data", ":memory:", **OPEN)
     with pytest.raises(RuntimeError, match="purpose"):
         start_server("--data", tmp_path, MIEN_SERVE_HOSTS="faces.example")
     with pytest.raises(RuntimeError, match="legal_basis"):
@@ -83,19 +87,32 @@ def test_who_asks_too_much_is_told_when_to_come_back(start_server, tmp_path):
     assert int(answers[-1].headers["retry-after"]) >= 1
     assert predicted(running, **bearer(other)).status == 200
 
+
+def test_a_camera_that_sends_too_fast_is_answered_at_its_pace_and_loses_no_credit(start_server, tmp_path):
+    token = key(tmp_path)
+    running = start_server("--data", tmp_path, **OPEN, MIEN_SERVE_FRAMES="5", MIEN_SERVE_RATE="3")
+
     async def camera():
         async with websockets.connect(running.url.replace("http", "ws") + f"/v1/live?key={token}") as socket:
             await socket.recv()
-            await socket.send(b"\0" * 12 + PHOTO)
-            return json.loads(await asyncio.wait_for(socket.recv(), 5))
+            begun, accounted, answers = time.monotonic(), 0, 0
+            for seq in range(40):
+                await socket.send(struct.pack("<Id", seq, 1e12) + PHOTO)
+                await asyncio.sleep(0.05)
+            while accounted < 40:
+                answer = json.loads(await asyncio.wait_for(socket.recv(), 5))[1]
+                assert answer["error"] is None
+                answers, accounted = answers + 1, accounted + 1 + answer["dropped"]
+            return answers, time.monotonic() - begun
 
-    assert asyncio.run(camera())[1]["error"]["kind"] == "rate"
+    answers, seconds = asyncio.run(camera())
+    assert 5 * seconds - 4 < answers < 5 * seconds + 2
 
 
-def test_a_body_that_never_ends_is_cut_off_without_a_key(start_server, tmp_path):
+def test_a_body_that_never_ends_is_cut_off(start_server, tmp_path):
     import http.client
 
-    key(tmp_path)
+    token = key(tmp_path)
     running = start_server("--data", tmp_path, **OPEN, MIEN_SERVE_BODY_MB="0.1")
     connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)
 
@@ -108,6 +125,11 @@ def test_a_body_that_never_ends_is_cut_off_without_a_key(start_server, tmp_path)
         contextlib.suppress(BrokenPipeError, ConnectionResetError),
     ):  # cut off while it was sending
         connection.request("POST", "/v1/feedback", endless(), {"content-type": "application/json"}, encode_chunked=True)
+        assert connection.getresponse().status == 401
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)
+    head = {"content-type": "application/json", **bearer(token)}
+    with contextlib.closing(connection), contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        connection.request("POST", "/v1/feedback", endless(), head, encode_chunked=True)
         assert connection.getresponse().status == 413
     assert running.ask("/healthz").status == 200
 
@@ -124,3 +146,46 @@ def test_what_is_no_share_is_no_correction(server):
         body = b'{"expression": "happy", "probability": {"happy": ' + share.encode() + b"}}"
         assert server.ask("/v1/feedback", body, content_type="application/json").status in (400, 422)
     assert server.ask("/v1/feedback").status == 200
+
+
+def test_a_key_of_any_scope_sees_which_models_there_are_and_a_revoked_one_watches_no_more(start_server, tmp_path):
+    token = key(tmp_path, "dashboard")
+    running = start_server("--data", tmp_path, **OPEN)
+    assert running.ask("/v1/models", **bearer(token)).status == 200
+    assert running.ask("/v1/models").status == 401
+
+    async def watched():
+        client, got = socketio.AsyncClient(reconnection=False), []
+        client.on("stats", got.append, namespace="/dashboard")
+        await client.connect(running.url, auth={"key": token}, namespaces=["/dashboard"])
+        while not got:
+            await asyncio.sleep(0.05)
+        await asyncio.to_thread(mien, "keys", "revoke", token.split("_")[1], "--data", tmp_path)
+        await asyncio.wait_for(client.wait(), 8)
+
+    asyncio.run(watched())
+
+
+def test_who_joins_nothing_is_sent_away_and_there_are_only_so_many_places(start_server, tmp_path):
+    running = start_server("--data", ":memory:", MIEN_SERVE_CAMERAS="2")
+
+    async def opened():
+        url = running.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+        sockets, refused = [], 0
+        for _ in range(12):
+            try:
+                socket = await websockets.connect(url)
+                await asyncio.wait_for(socket.recv(), 5)
+                sockets.append(socket)
+            except (websockets.exceptions.WebSocketException, TimeoutError):
+                refused += 1
+        begun = time.monotonic()
+        for socket in sockets:
+            while (said := await asyncio.wait_for(socket.recv(), 20)) != "1":  # Engine.IO's farewell
+                assert said == "2"
+                await socket.send("3")  # it is there, and wants nothing
+        return len(sockets), refused, time.monotonic() - begun
+
+    taken, refused, seconds = asyncio.run(opened())
+    assert (taken <= 6, refused >= 6) == (True, True)
+    assert seconds < 15

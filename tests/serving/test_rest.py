@@ -4,6 +4,7 @@ import base64
 import json
 import re
 
+import numpy as np
 import pytest
 
 from helpers import astronaut, encoded, faceless, mien
@@ -194,3 +195,21 @@ def test_a_page_of_a_site_that_was_let_in_may_ask_and_others_may_not(start_serve
     answer = running.ask("/v1/predict", PHOTO, content_type="image/jpeg", origin="https://a.org")
     assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, "https://a.org")
     assert {"Accept", "Origin"} <= set(answer.headers.get_all("vary"))
+
+
+def test_a_name_of_no_smoother_is_refused_at_the_start(start_server):
+    with pytest.raises(RuntimeError, match="bogus"):
+        start_server("--data", ":memory:", "--smooth", "bogus")
+
+
+def test_large_pictures_in_one_request_are_not_all_held_at_once(server):
+    picture = np.zeros((3000, 3000, 3), np.uint8)  # 27 MB each
+    body = json.dumps({"images": [base64.b64encode(encoded(picture)).decode()] * 8}).encode()
+    answers = server.ask("/v1/predict", body, content_type="application/json").json
+    assert [a["width"] for a in answers] == [3000] * 8
+
+
+def test_the_page_is_asked_for_anew_after_an_upgrade(server):
+    assert server.ask("/").headers["cache-control"] == "no-cache"
+    assert server.ask("/web/main.js").headers["cache-control"] == "no-cache"
+    assert server.ask("/v1/models").headers["cache-control"] == "no-store"

@@ -11,7 +11,6 @@ from typing import Any
 
 import socketio
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -44,7 +43,6 @@ def build(service: Service) -> Guard:
         exception_handlers=dict.fromkeys((*EXPECTED, Exception), handled),
     )  # fmt: skip
     api.state.service, api.state.board = service, Board(service)
-    api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _not_there)
     api.include_router(router)
     api.add_api_route("/healthz", health, methods=["GET", "HEAD"], include_in_schema=False)
@@ -63,9 +61,12 @@ def build(service: Service) -> Guard:
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     service: Service = api.state.service
     await asyncio.to_thread(service.open)
+    s = service.settings
+    service.store.note("server", "start", s.purpose, legal_basis=s.legal_basis, host=s.host)
     tidying = asyncio.create_task(housekeeping(service))
     yield
     tidying.cancel()
+    service.store.note("server", "stop")
     await asyncio.to_thread(service.close)
 
 
@@ -87,16 +88,6 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     service, _ = client_for(request, "dashboard")
     return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    """What pydantic found wrong, in one line."""
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0] if error.errors() else {}
-    where = ".".join(str(part) for part in first.get("loc", ()) if part != "body")
-    malformed = first.get("type") == "json_invalid"
-    detail = f"{where}: {first.get('msg', 'invalid')}" if where and not malformed else str(first.get("msg", "invalid"))
-    return await handled(request, Problem(400 if malformed else 422, detail, would_work="See /openapi.json for the form."))
 
 
 async def _not_there(request: Request, error: Exception) -> Response:
@@ -121,6 +112,7 @@ def _described(api: FastAPI) -> dict[str, Any]:
     made = get_openapi(title=api.title, version=api.version, description=api.description, routes=api.routes)
     parts = made.setdefault("components", {}).setdefault("schemas", {})
     parts["Problem"] = schemas.PROBLEM
+    parts["Correction"] = schemas.Correction.model_json_schema()
     for name in ("HTTPValidationError", "ValidationError"):
         parts.pop(name, None)
     for path in made["paths"].values():

@@ -11,8 +11,9 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -28,6 +29,8 @@ DRAINED = 4
 """Times the limit that is read, and let go, of a request that is too large."""
 FETCHERS = ThreadPoolExecutor(8, "mien-fetch")
 """Of their own: slow addresses hold up nothing else."""
+WORDS = 3_000_000
+"""Bytes of JSON that is no picture: a correction with a face's crop."""
 FIELDS = 64
 """Of a form; those that are no pictures are ignored."""
 
@@ -53,7 +56,7 @@ async def pictures(request: Request, settings: Settings) -> list[Sent]:
     if kind == "multipart/form-data":
         found = await _form(request, limit, settings.images)
     elif kind == "application/json":
-        found = _json(b"".join([part async for part in _body(request, limit)]))
+        found = await asyncio.to_thread(_json, b"".join([part async for part in _body(request, limit)]))
     elif kind.startswith(PICTURES):
         found = [Sent("image", b"".join([part async for part in _body(request, limit)]))]
     else:
@@ -71,6 +74,25 @@ async def pictures(request: Request, settings: Settings) -> list[Sent]:
 
 def _accepted() -> str:
     return "multipart/form-data, application/json, image/*, application/octet-stream"
+
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+async def form_of(request: Request, form: type[Form]) -> Form:
+    """A body of JSON as what it should be. Raises Problem: 400 no JSON, 413 too large, 415 another kind, 422 another form."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem(415, f"the body is of the kind {kind!r}", kind="unsupported", would_work="Send application/json.")
+    body = b"".join([part async for part in _body(request, WORDS)])
+    try:
+        return form.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        said = f"{where}: {first['msg']}" if where else first["msg"]
+        status = 400 if first["type"] == "json_invalid" else 422
+        raise Problem(status, said, would_work="See /openapi.json for the form.") from None
 
 
 async def _body(request: Request, limit: int) -> AsyncGenerator[bytes, None]:

@@ -18,10 +18,13 @@ import numpy as np
 from mien.answer import answer
 from mien.errors import MienError
 from mien.faces import Faces
-from mien.image import load
+from mien.image import Limits, load
 from mien.serving.engine import Engine, Late
+from mien.serving.problems import logged
 from mien.stream import Stream
 
+FRAME = Limits(pixels=4_200_000)
+"""A frame of more, 2,560 by 1,600, would hold up the others, and shows no more of a face."""
 HURRY = 0.1
 """Seconds that a frame waited for its turn, from which on there is more work than the cores can do."""
 STALE = 5.0
@@ -64,8 +67,11 @@ class Camera:
         client: object,
         send: Callable[[dict[str, Any]], None],
         seen: Callable[[np.ndarray, Faces, float], None] = lambda image, faces, moment: None,
+        pace: float = 0.0,
     ) -> None:
-        """`seen`: told, in a thread of the engine, of each picture, its faces and the seconds of the stream."""
+        """`pace`: seconds at least between two frames that are begun.
+
+        `seen`: told, in a thread of the engine, of each picture, its faces and the seconds of the stream."""
         self.engine, self.stream, self.client, self.send, self.seen = engine, stream, client, send, seen
         self.loop = asyncio.get_running_loop()
         self.waiting: Shot | None = None
@@ -79,6 +85,8 @@ class Camera:
         self.moment = 0.0
         """Seconds of the stream, at the frame that was last begun."""
         self._clock = Clock()
+        self._pace, self._due = pace, 0.0
+        self._later: asyncio.TimerHandle | None = None
 
     def take(self, message: Any) -> None:
         """Never waits. A frame of another form is answered by an error, like a picture that cannot be read."""
@@ -102,11 +110,22 @@ class Camera:
         self.closed = True
 
     def _next(self) -> None:
-        if self.busy or self.waiting is None or self.closed:
+        if self.busy or self.waiting is None or self.closed or self._early():
             return
-        self.busy = True
+        self.busy, self._due = True, self.loop.time() + self._pace
         job = self.engine.submit(self.client, self._found, self._finished, always=True)
         job.add_done_callback(lambda done: self.loop.call_soon_threadsafe(self._done, done))
+
+    def _early(self) -> bool:
+        """Whether the client's next turn is not yet due; then it is taken when it is."""
+        left = self._due - self.loop.time()
+        if left > 0 and self._later is None:
+            self._later = self.loop.call_later(left, self._woken)
+        return left > 0
+
+    def _woken(self) -> None:
+        self._later = None
+        self._next()
 
     def _newest(self) -> Shot | None:
         with self._lock:
@@ -120,7 +139,7 @@ class Camera:
             raise Late("the client is gone")
         self.moment = max(self._clock(shot), self.moment)
         hurry = time.monotonic() - shot.arrived > HURRY
-        return self.stream.found(load(shot.jpeg, self.stream.recognizer.limits, name="frame"), self.moment, hurry)
+        return self.stream.found(load(shot.jpeg, FRAME, name="frame"), self.moment, hurry)
 
     def _finished(self, image: np.ndarray, faces: Faces) -> tuple[tuple[int, int], Faces]:
         faces = self.stream.steadied(faces, self.moment)
@@ -134,7 +153,8 @@ class Camera:
             return
         error = done.exception()
         if error is not None and not isinstance(error, MienError):
-            error = MienError("server", f"{type(error).__name__}: {error}")
+            problem = logged(error, "a live frame")
+            error = MienError(problem.kind or "server", problem.detail)
         size, faces = (None, Faces.none()) if error else done.result()
         self._answer(shot.seq, shot.captured_at, shot.arrived, time_s=self.moment, size=size, faces=faces, error=error)
         self._next()

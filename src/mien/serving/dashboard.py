@@ -12,7 +12,7 @@ from typing import Any
 import socketio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mien.serving.auth import client_of, key_in, may, still
+from mien.serving.auth import Client, client_of, key_in, may, still
 from mien.serving.problems import Problem
 from mien.serving.service import Service
 
@@ -61,27 +61,30 @@ def snapshot(service: Service) -> dict[str, Any]:
 
 def rooms(server: socketio.AsyncServer, service: Service, board: Board) -> None:
     """Socket.IO's namespace /dashboard: who comes in joins one room, which is sent a snapshot a second."""
-    watchers: set[str] = set()
+    watchers: dict[str, Client] = {}
     telling: list[asyncio.Task[None]] = []
 
     async def tell() -> None:
         while watchers and service.ready:
+            for sid in [sid for sid, client in watchers.items() if not still(service, client)]:
+                await server.disconnect(sid, namespace=NAMESPACE)
             await server.emit("stats", board(), room=ROOM, namespace=NAMESPACE)
             await asyncio.sleep(EVERY)
         telling.clear()
 
     async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         try:
-            may(client_of(service, environ["asgi.scope"], key_in(auth)), "dashboard")
+            client = client_of(service, environ["asgi.scope"], key_in(auth))
+            may(client, "dashboard")
         except Problem as problem:
             raise socketio.exceptions.ConnectionRefusedError(problem.to_dict()) from None
         await server.enter_room(sid, ROOM, namespace=NAMESPACE)
-        watchers.add(sid)
-        if not telling:
-            telling.append(asyncio.create_task(tell()))
+        watchers[sid] = client
+        if not telling or telling[0].done():
+            telling[:] = [asyncio.create_task(tell())]
 
     async def disconnect(sid: str, reason: Any = None) -> None:
-        watchers.discard(sid)
+        watchers.pop(sid, None)
 
     server.on("connect", connect, namespace=NAMESPACE)
     server.on("disconnect", disconnect, namespace=NAMESPACE)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Condition, Thread
@@ -21,6 +21,8 @@ import numpy as np
 from mien.faces import Faces
 from mien.recognizer import Recognizer
 
+HELD = 50_000_000
+"""Bytes of decoded pictures that a thread holds before it classifies what was found so far."""
 MEMORY = 0.1
 """Weight of the latest batch in the mean cost of a picture."""
 
@@ -156,18 +158,28 @@ class Engine:
     def _work(self) -> None:
         while jobs := self.turns.take(self.batch):
             start = time.monotonic()
-            found = [(job, *pair) for job in jobs if (pair := _found(job, start))]
-            try:
-                answers = self.recognizer.classify_all([(image, faces) for _, image, faces in found])
-            except Exception as error:  # nobody is left without an answer
-                for job, *_ in found:
-                    job.future.set_exception(error)
-                continue
-            for (job, image, _), faces in zip(found, answers, strict=True):
-                _settle(job, lambda job=job, image=image, faces=faces: job.finish(image, faces))  # type: ignore[misc]
+            found: list[tuple[Job, np.ndarray, Faces]] = []
+            for job in jobs:
+                if pair := _found(job, start):
+                    found.append((job, *pair))
+                if sum(image.size for _, image, _ in found) > HELD:
+                    self._finish(found)
+                    found = []
+            self._finish(found)
             took = time.monotonic() - start
             self.cost += MEMORY * (took / len(jobs) - self.cost)
             self.seen([start - job.begun for job in jobs])
+
+    def _finish(self, found: Sequence[tuple[Job, np.ndarray, Faces]]) -> None:
+        """Classify the faces of these pictures together."""
+        try:
+            answers = self.recognizer.classify_all([(image, faces) for _, image, faces in found])
+        except Exception as error:  # nobody is left without an answer
+            for job, *_ in found:
+                job.future.set_exception(error)
+            return
+        for (job, image, _), faces in zip(found, answers, strict=True):
+            _settle(job, lambda job=job, image=image, faces=faces: job.finish(image, faces))  # type: ignore[misc]
 
 
 def _found(job: Job, now: float) -> tuple[np.ndarray, Faces] | None:

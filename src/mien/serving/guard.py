@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
+from mien.serving.bodies import WORDS
 from mien.serving.problems import Problem
 from mien.serving.service import Service
 from mien.serving.settings import is_loopback
@@ -46,6 +47,7 @@ HEADERS = {
 }
 SLOW = 10.0
 """Seconds that a live client may take to read one message; then it is cut off."""
+PICTURES = "/v1/predict"
 BEYOND = 6
 """Times the largest request that is read at all: a client that sends too much reads the refusal only when it is done."""
 PACKETS = "0123456"
@@ -83,6 +85,8 @@ class Guard:
         extra = {**HEADERS, "X-Request-Id": id, **shared}
         if scope["path"].startswith(("/v1", "/metrics")):
             extra["Cache-Control"] = "no-store"
+        else:
+            extra["Cache-Control"] = "no-cache"  # asked for anew each time, so that a page and its parts are of one release
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -93,7 +97,7 @@ class Guard:
             await send(message)
 
         try:
-            await self.app(scope, self._bounded(receive), marked)
+            await self.app(scope, self._bounded(scope, receive), marked)
         finally:
             took, route = time.monotonic() - start, getattr(scope.get("route"), "path", "other")
             self.service.metrics.requests.labels(route, scope["method"], str(seen["status"])).inc()
@@ -103,16 +107,16 @@ class Guard:
                 extra={"request_id": id, "ms": round(1e3 * took, 1), "status": seen["status"], "route": route},
             )  # fmt: skip
 
-    def _bounded(self, receive: Receive) -> Receive:
-        """No request is read further than BEYOND times the largest, whoever sends it and wherever to."""
-        left = BEYOND * self.service.settings.body_mb * 1e6
+    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+        """No request is read further than this, whoever sends it."""
+        left = BEYOND * (self.service.settings.body_mb * 1e6 if scope["path"] == PICTURES else WORDS)
 
         async def bounded() -> Message:
             nonlocal left
             message = await receive()
             left -= len(message.get("body", b""))
             if left < 0:
-                raise HTTPException(413, f"the request has more than {self.service.settings.body_mb:g} MB")
+                raise HTTPException(413, "the request is too large")
             return message
 
         return bounded

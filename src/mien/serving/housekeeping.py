@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 
 from mien.serving.auth import still
 from mien.serving.service import Service
 
+log = logging.getLogger("mien.serve")
 IDLE_EVERY, ERASE_EVERY = 5.0, 600.0
 """Seconds between two looks."""
 
@@ -17,15 +19,23 @@ async def housekeeping(service: Service) -> None:
     erased = -ERASE_EVERY
     while True:
         now = time.monotonic()
-        there = list(service.cameras)
-        revoked = {client for client in {live.client for live in there} if not still(service, client)}
-        for live in there:
-            if now - live.last > service.settings.idle or live.client in revoked:
-                live.hang_up()
+        try:
+            hang_up(service, now)
+        except Exception:  # a database that is locked now may not be the next time
+            log.exception("idle and revoked connections were not looked at")
         if now - erased >= min(ERASE_EVERY, service.settings.retention_hours * 3600):
             erased = now
             service.write(erase_old, service)
         await asyncio.sleep(min(IDLE_EVERY, service.settings.idle))
+
+
+def hang_up(service: Service, now: float) -> None:
+    """End the connections that are idle, or whose key was revoked."""
+    there = list(service.cameras)
+    revoked = {client for client in {live.client for live in there} if not still(service, client)}
+    for live in there:
+        if now - live.last > service.settings.idle or live.client in revoked:
+            live.hang_up()
 
 
 def erase_old(service: Service) -> None:

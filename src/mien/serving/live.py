@@ -13,6 +13,7 @@ import json
 import logging
 import struct
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -24,8 +25,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mien.detectors import crop_of
 from mien.faces import Faces
 from mien.feedback.sessions import Timeline, new_id
-from mien.serving.auth import LOCAL, Client, allowed, client_of, key_in, may
+from mien.serving.auth import LOCAL, Client, client_of, key_in, may
 from mien.serving.camera import Camera
+from mien.serving.dashboard import NAMESPACE as DASHBOARDS
 from mien.serving.dashboard import Board, rooms
 from mien.serving.problems import Problem, problem_of
 from mien.serving.rates import Rates
@@ -42,6 +44,10 @@ WORDS = 60
 """Messages a minute that are no frames."""
 LATER = 0.25
 """Seconds until a client that did not read its answers is looked at again."""
+LATELY = 5.0
+"""Seconds that a dashboard's figures of one connection are of; what it showed before is no longer what it shows."""
+JOIN = 10.0
+"""Seconds that a Socket.IO client has to join a namespace."""
 KEPT_EVERY = 5.0
 """Seconds between two writes of a session's timeline."""
 RECORDED_EVERY = 1.0
@@ -75,7 +81,8 @@ class Live:
         hang_up: Callable[[], None],
     ) -> None:
         self.service, self.client, self._send, self._full, self.hang_up = service, client, send, full, hang_up
-        self.camera = Camera(service.engine, service.stream(), self, self._answered, self._saw)
+        pace = 1 / service.settings.frames if service.settings.frames else 0.0
+        self.camera = Camera(service.engine, service.stream(), self, self._answered, self._saw, pace)
         self.timeline, self.recorder = Timeline(), Recorder(crop_of(service.recognizer.detector), RECORDED_EVERY)
         self.session, self.started = new_id(), time.time()
         self.title, self.consent, self.keeps = "", "", True
@@ -86,7 +93,9 @@ class Live:
         self._dropped: Any = None
         """The last frame that was dropped unanswered because answers wait to be read."""
         self._faces: list[dict[str, Any]] = []
-        self._frames = self._lost = 0
+        self._times: deque[float] = deque(maxlen=1000)
+        """When the last answers were given."""
+        self._lost = 0
         self._latency: float | None = None
         self._opened = self._kept = self.last = time.monotonic()
         service.cameras[self] = self
@@ -128,11 +137,6 @@ class Live:
         if self._full():
             self._unread(data)
             return
-        try:
-            allowed(self.service, self.client)
-        except Problem as problem:
-            self.camera.refuse(data, problem.kind or "rate", problem.detail)
-            return
         self.camera.take(data)
 
     def _unread(self, data: Any) -> None:
@@ -165,7 +169,8 @@ class Live:
 
     def _answered(self, message: dict[str, Any]) -> None:
         self.service.metrics.framed(None if message["error"] else message["latency_ms"] / 1e3, message["dropped"])
-        self._frames, self._lost, self._latency = self._frames + 1, self._lost + message["dropped"], message["latency_ms"]
+        self._times.append(time.monotonic())
+        self._lost, self._latency = self._lost + message["dropped"], message["latency_ms"]
         self._faces = message["faces"]
         self._send("result", message)
         if time.monotonic() - self._kept >= KEPT_EVERY:
@@ -173,12 +178,15 @@ class Live:
 
     def summary(self) -> dict[str, Any]:
         """For a dashboard."""
-        open_s = time.monotonic() - self._opened
+        now = time.monotonic()
+        open_s = now - self._opened
+        lately = sum(now - moment < LATELY for moment in self._times)
+        faces = self._faces if self._times and now - self._times[-1] < LATELY else []
         return {
             "id": self.session[:6], "client": self.client.id, "since_s": round(open_s, 1), "title": self.title,
             "recording": bool(self.consent),
-            "fps": round(self._frames / max(open_s, 1.0), 2), "dropped": self._lost, "latency_ms": self._latency,
-            "faces": [{k: face[k] for k in ("track_id", "expression", "confidence", "probability")} for face in self._faces],
+            "fps": round(lately / min(max(open_s, 1.0), LATELY), 2), "dropped": self._lost, "latency_ms": self._latency,
+            "faces": [{k: face[k] for k in ("track_id", "expression", "confidence", "probability")} for face in faces],
         }  # fmt: skip
 
     def keep(self, everything: bool = False) -> None:
@@ -295,8 +303,28 @@ def socket_io(service: Service, board: Board) -> socketio.AsyncServer:
     server.on("disconnect", disconnect, namespace=NAMESPACE)
     for event in EVENTS:
         server.on(event, taken(event), namespace=NAMESPACE)
+    _bounded(server, service)
     rooms(server, service, board)
     return server
+
+
+def _bounded(server: socketio.AsyncServer, service: Service) -> None:
+    """Connections have as many places as cameras, and as many again; who joins no namespace is sent away."""
+    opened = server.eio.handlers["connect"]
+
+    async def bounded(id: str, environ: dict[str, Any]) -> Any:
+        if len(server.eio.sockets) > 2 * service.settings.cameras:
+            return False
+        asyncio.get_running_loop().call_later(JOIN, lambda: leaving.add(asyncio.ensure_future(unjoined(id))))
+        return await opened(id, environ)
+
+    async def unjoined(id: str) -> None:
+        leaving.discard(asyncio.current_task())
+        if not any(server.manager.sid_from_eio_sid(id, name) for name in (NAMESPACE, DASHBOARDS)):
+            await server.eio.disconnect(id)
+
+    leaving: set[Any] = set()
+    server.eio.on("connect", bounded)
 
 
 def _quiet() -> logging.Logger:

@@ -86,6 +86,14 @@ def problem_of(error: BaseException) -> Problem:
     return Problem(500, f"an error of the kind {type(error).__name__}; the server's log has more")
 
 
+def logged(error: BaseException, doing: str) -> Problem:
+    """The same, with a line in the log for what nobody expected."""
+    problem = problem_of(error)
+    if problem.status == 500:
+        log.error("%s failed", doing, exc_info=error)
+    return problem
+
+
 def response(problem: Problem, request_id: str = "") -> JSONResponse:
     body = problem.to_dict() | ({"request_id": request_id} if request_id else {})
     return JSONResponse(body, problem.status, problem.headers, media_type="application/problem+json")

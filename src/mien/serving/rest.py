@@ -25,9 +25,10 @@ from mien.faces import Faces
 from mien.image import Limits, encode, from_base64, load
 from mien.serving import schemas
 from mien.serving.auth import Client, allowed, client_of, may
-from mien.serving.bodies import Sent, data_of, pictures
+from mien.serving.bodies import Sent, data_of, form_of, pictures
+from mien.serving.engine import Busy
 from mien.serving.inbrowser import described, net
-from mien.serving.problems import Problem, problem_of
+from mien.serving.problems import Problem, logged
 from mien.serving.service import Service
 from mien.weights import find_card, packaged
 
@@ -43,10 +44,12 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def client_for(request: Request, scope: str) -> tuple[Service, Client]:
+def client_for(request: Request, scope: str = "") -> tuple[Service, Client]:
+    """Raises Problem for who has no key, or none for this scope; empty: any key will do."""
     service = service_of(request)
     client = client_of(service, request.scope)
-    may(client, scope)
+    if scope:
+        may(client, scope)
     return service, client
 
 
@@ -64,12 +67,13 @@ async def predict(request: Request) -> Response:
     allowed(service, client, len(sent))
     finish = _picture if drawn else _size
     found = await asyncio.gather(*(_seen(service, client, one, finish) for one in sent), return_exceptions=True)
+    first = found[0]
+    if isinstance(first, BaseException) and (len(found) == 1 or all(isinstance(one, Busy) for one in found)):
+        raise first
     if len(found) == 1:
-        if isinstance(found[0], BaseException):
-            raise found[0]
-        if drawn:
-            return Response(found[0][0], media_type="image/png", headers=VARY)
-        return JSONResponse(_answer(service, sent[0], found[0]), headers=VARY)
+        if drawn and not isinstance(first, BaseException):
+            return Response(first[0], media_type="image/png", headers=VARY)
+        return JSONResponse(_answer(service, sent[0], first), headers=VARY)
     return JSONResponse([_answer(service, *pair) for pair in zip(sent, found, strict=True)], headers=VARY)
 
 
@@ -121,14 +125,14 @@ def _answer(service: Service, sent: Sent, found: tuple[tuple[int, int], Faces] |
     if isinstance(found, tuple):
         size, faces = found
         return answer(sent.name, size=size, model=model, faces=faces)
-    problem = problem_of(found)
+    problem = logged(found, sent.name)
     return answer(sent.name, model=model, error=MienError(problem.kind or "server", problem.detail))
 
 
 @router.get("/models", **schemas.MODELS)
 async def models(request: Request) -> JSONResponse:
     """The cards of the models there are; `active` is the one that answers."""
-    service, _ = client_for(request, "predict")
+    service, _ = client_for(request)
     cards = {name: json.loads(ModelCard.load(find_card(name)).to_json()) for name in packaged()}
     active = service.recognizer.card
     cards.setdefault(active.name, json.loads(active.to_json()))
@@ -150,10 +154,11 @@ async def browser_net(request: Request, name: str) -> Response:
 
 
 @router.post("/feedback", status_code=201, **schemas.FEEDBACK)
-async def correct(request: Request, given: schemas.Correction) -> JSONResponse:
+async def correct(request: Request) -> JSONResponse:
     """Say what a face shows where an answer was wrong. `face_png`, base64, is kept, and only if it is sent."""
     service, client = client_for(request, "feedback")
     allowed(service, client)
+    given = await form_of(request, schemas.Correction)
     png = await asyncio.to_thread(_png, given.face_png) if given.face_png else None
     session = given.session
     if session:
@@ -224,7 +229,8 @@ async def session_csv(request: Request, id: str) -> Response:
     service, client = client_for(request, "sessions")
     await _there(service, client, id)
     whole = await asyncio.to_thread(service.sessions.export, id, client.sees)
-    text = _csv(whole["moments"], whole["marks"])
+    text = await asyncio.to_thread(_csv, whole["moments"], whole["marks"])
+    service.write(service.store.note, client.id, "export session", id)
     name = f'attachment; filename="session-{id[:8]}.csv"'
     return Response(text, media_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
 
@@ -250,6 +256,7 @@ async def crops(request: Request, id: str) -> Response:
     service, client = client_for(request, "sessions")
     await _there(service, client, id)
     data = await asyncio.to_thread(lambda: _zip(service.sessions.records(id, client.sees)))
+    service.write(service.store.note, client.id, "export crops", id)
     name = f'attachment; filename="session-{id[:8]}-crops.zip"'
     return Response(data, media_type="application/zip", headers={"Content-Disposition": name})
 
@@ -263,9 +270,11 @@ def _zip(records: Sequence[tuple[float, int | None, bytes]]) -> bytes:
 
 
 @router.post("/sessions/{id}/marks", status_code=201, **schemas.MARKED)
-async def mark(request: Request, id: str, given: schemas.Mark) -> JSONResponse:
+async def mark(request: Request, id: str) -> JSONResponse:
     """Note something at a time of a session, such as a question of an interview."""
     service, client = client_for(request, "sessions")
+    allowed(service, client)
+    given = await form_of(request, schemas.Mark)
     await _there(service, client, id)
     await asyncio.to_thread(service.sessions.mark, id, given.time_s, given.text, client.sees)
     return JSONResponse({"time_s": given.time_s, "text": given.text}, 201)

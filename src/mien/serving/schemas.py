@@ -179,6 +179,12 @@ def _json(description: str, model: Any, example: Any) -> dict[str, Any]:
     return {"model": model, "description": description, "content": {"application/json": {"example": example}}}
 
 
+def _sent(name: str) -> dict[str, Any]:
+    """A body of JSON in the form of that name."""
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
 EVERYWHERE = (401, 403, 429, 503)
 BYTES = {"type": "string", "format": "binary"}
 PREDICT: dict[str, Any] = {
@@ -227,7 +233,8 @@ MODELS: dict[str, Any] = {
     }
 }  # fmt: skip
 FEEDBACK: dict[str, Any] = {
-    "responses": {201: _json("Kept", Kept, {"id": SESSION_ROW["id"]}), **problems(400, *EVERYWHERE, 404, 413, 415, 422)}
+    "openapi_extra": _sent("Correction"),
+    "responses": {201: _json("Kept", Kept, {"id": SESSION_ROW["id"]}), **problems(400, *EVERYWHERE, 404, 413, 415, 422)},
 }
 CORRECTIONS: dict[str, Any] = {
     "responses": {
@@ -257,9 +264,10 @@ CROPS: dict[str, Any] = {
     }
 }
 MARKED: dict[str, Any] = {
+    "openapi_extra": _sent("Mark"),
     "responses": {
         201: _json("Noted", Mark, {"time_s": 12.5, "text": "second question"}),
-        **problems(400, *EVERYWHERE, 404, 422),
-    }
+        **problems(400, *EVERYWHERE, 404, 413, 415, 422),
+    },
 }
 ERASED: dict[str, Any] = {"responses": {204: {"description": "Nothing is left of it"}, **problems(*EVERYWHERE, 404)}}

@@ -44,8 +44,7 @@ class Service:
         share(1)  # each of the engine's threads keeps a core busy
         self.recognizer.classify(*self.recognizer.find(np.zeros((240, 320, 3), np.uint8)))  # both nets are opened, and warm
         self.refuse_strangers()
-        _ = self.engine
-        self.store.note("server", "start", self.settings.purpose, legal_basis=self.settings.legal_basis, host=self.settings.host)
+        _ = self.smoother, self.engine
         self.ready = True
 
     def close(self) -> None:
@@ -54,7 +53,6 @@ class Service:
         for live in list(self.cameras):
             live.close()
         self._writer.shutdown()
-        self.store.note("server", "stop")
         self.store.close()
 
     def write(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
@@ -64,11 +62,13 @@ class Service:
         return done
 
     def refuse_strangers(self) -> None:
-        if not self.settings.loopback and not any(key.revoked is None for key in self.keys.all()):
-            raise ValueError(
-                f"others can reach this server (host {self.settings.host!r}, hosts {list(self.settings.hosts)}), "
-                "but there is no key; make one: mien keys create NAME"
-            )
+        s = self.settings
+        if s.loopback or any(key.revoked is None for key in self.keys.all()):
+            return
+        make = "make one: mien keys create NAME" + (f" --data {s.data}" if s.data else "")
+        if self.store.path is None:
+            make = "give a folder as data, for in memory none can be kept"
+        raise ValueError(f"others can reach this server (host {s.host!r}, hosts {list(s.hosts)}), but there is no key; {make}")
 
     @cached_property
     def recognizer(self) -> Recognizer:

@@ -76,8 +76,10 @@ class Settings:
     """Live connections."""
     cameras_each: int = 32
     """Of one key; this machine's own are not counted."""
+    frames: float = 60.0
+    """Frames a second of one live connection that are answered, the newest of those it sends; 0: as many as can be."""
     rate: float = 600.0
-    """Pictures a minute, of one key or address; 0: as many as it wants."""
+    """Pictures a minute, of one key or address, that are no live frames; 0: as many as it wants."""
     rate_loopback: bool = False
     """Count this machine's own, too."""
     idle: float = 120.0
@@ -103,6 +105,7 @@ class Settings:
             ("queue", self.queue >= 1, "at least 1"),
             ("cameras", self.cameras >= 1, "at least 1"),
             ("cameras_each", self.cameras_each >= 1, "at least 1"),
+            ("frames", self.frames >= 0, "0 or more"),
             ("rate", self.rate >= 0, "0 or more"),
             ("idle", self.idle > 0, "more than 0"),
             ("drain", self.drain >= 0, "0 or more"),
