@@ -19,7 +19,8 @@ from serving import frames, server
 PLAY = """async ([pictures, seconds]) => {
   const { browser } = await import("/web/browser.js");
   await browser.open();
-  const bitmaps = await Promise.all(pictures.map(async (data) => createImageBitmap(await (await fetch(data)).blob())));
+  const bytes = (data) => Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+  const bitmaps = await Promise.all(pictures.map((data) => createImageBitmap(new Blob([bytes(data)]))));
   const canvas = Object.assign(document.createElement("canvas"), { width: bitmaps[0].width, height: bitmaps[0].height });
   const took = [];
   let faces = 0;
@@ -49,7 +50,7 @@ def main() -> None:
         for photo in asked.photos:
             page = chromium.new_page()
             page.goto(url)
-            film = [f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" for jpeg in frames(photo)]
+            film = [base64.b64encode(jpeg).decode() for jpeg in frames(photo)]
             seen = page.evaluate(PLAY, [film, asked.seconds])
             took = sorted(seen["took"])
             rows.append(

@@ -184,6 +184,7 @@ def test_who_joins_nothing_is_sent_away_and_there_are_only_so_many_places(start_
             while (said := await asyncio.wait_for(socket.recv(), 20)) != "1":  # Engine.IO's farewell
                 assert said == "2"
                 await socket.send("3")  # it is there, and wants nothing
+            await socket.close()
         return len(sockets), refused, time.monotonic() - begun
 
     taken, refused, seconds = asyncio.run(opened())

@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,18 @@ def test_a_wrong_answer_is_corrected(visit, server):
     assert (newest["expression"], newest["consent"], len(rest)) == ("surprise", True, before)
 
 
+def test_enter_sends_a_correction(visit, server):
+    page = visit()
+    before = len(server.ask("/v1/feedback").json)
+    page.click("#sample")
+    page.click(".card .wrong")
+    page.focus("#names input[value=fear]")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".wrong:has-text('Thank you')")
+    assert len(server.ask("/v1/feedback").json) == before + 1
+
+
 def camera(page, record=False):
     page.click("#camera")
     if record:
@@ -214,6 +227,34 @@ def test_what_was_kept_of_the_camera_is_erased_by_one_press(visit, server):
     page.click("#erase")
     page.wait_for_selector("#erase", state="hidden")
     assert server.ask(f"/v1/sessions/{newest['id']}").status == 404
+
+
+def test_what_was_kept_can_be_erased_after_other_pictures_too(visit, server):
+    page = visit()
+    for _ in range(2):
+        camera(page)
+        page.wait_for_timeout(1500)
+        page.click("#stop")
+        page.click("#again")
+    page.click("#sample")
+    page.wait_for_selector(".card")
+    page.wait_for_timeout(500)
+    kept = [session["id"] for session in server.ask("/v1/sessions").json[:2]]
+    page.click("#erase")
+    page.wait_for_selector("#erase", state="hidden")
+    assert [server.ask(f"/v1/sessions/{id}").status for id in kept] == [404, 404]
+
+
+def test_a_camera_that_is_refused_leaves_nothing_of_the_picture_before(visit):
+    page = visit(permissions=())
+    page.click("#sample")
+    page.wait_for_selector(".card")
+    page.click("#again")
+    page.click("#camera")
+    page.click("#consent button[value=yes]")
+    page.wait_for_selector("#message:has-text('not allowed')")
+    assert page.is_disabled("#save-json")
+    assert page.query_selector(".card") is None
 
 
 def test_consent_names_the_servers_purpose_and_how_long_it_keeps_numbers(chromium, start_server):
@@ -299,6 +340,19 @@ def test_the_dashboard_shows_a_camera_that_is_on(visit):
     assert board.text_content("#cameras") == "1"
 
 
+def test_the_dashboard_keeps_the_focus_while_its_tables_change(visit):
+    page = visit()
+    camera(page)
+    page.wait_for_timeout(1200)
+    page.click("#stop")
+    board = visit("/dashboard")
+    board.focus("#sessions button")
+    board.wait_for_timeout(5500)
+    assert board.evaluate("document.activeElement.textContent") == "Show"
+    board.keyboard.press("Enter")
+    board.wait_for_selector("#one:visible")
+
+
 def test_nothing_is_fetched_from_elsewhere(visit, server):
     page = visit()
     asked = []
@@ -357,6 +411,21 @@ def test_far_from_its_server_the_page_works_in_the_browser_and_with_a_key(chromi
     page.click("#camera")
     page.click("#consent button[value=yes]")  # browsers give no camera to plain http from elsewhere
     page.wait_for_selector("#message:has-text('https')")
+
+
+def test_far_from_its_server_no_picture_leaves_before_the_browser_is_ready(chromium_elsewhere, start_server, server, tmp_path):
+    if server.ask("/v1/browser").status == 404:
+        pytest.skip("this build has no ONNX Runtime Web: build it where npm is")
+    token = key(tmp_path, "predict")
+    running = start_server("--data", tmp_path, "--purpose", "research", MIEN_SERVE_HOSTS="mien.test")
+    page, asked = chromium_elsewhere.new_page(), []
+    page.on("dialog", lambda dialog: dialog.accept(token))
+    page.on("request", lambda request: asked.append(request.url))
+    page.route("**/browser/detector*", lambda route: (time.sleep(1.5), route.continue_()))
+    page.goto(f"http://mien.test:{running.port}", wait_until="commit")
+    page.click("#sample")
+    page.wait_for_selector(".card")
+    assert not [url for url in asked if "/v1/predict" in url]
 
 
 def test_without_a_key_the_page_says_what_it_needs(chromium_elsewhere, start_server, tmp_path):

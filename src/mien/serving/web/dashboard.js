@@ -98,18 +98,21 @@ function legend() {
 
 const lasted = (s) => (s < 60 ? `${Math.round(s)} s` : s < 3600 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`);
 
+/** A table's rows, by the items' ids: one that stays keeps its place in the page, and the focus. */
 function rows(body, items, cells) {
-  body.replaceChildren(
-    ...items.map((item) => {
-      const row = document.createElement("tr");
-      for (const cell of cells(item)) {
-        const data = document.createElement("td");
-        data.append(cell instanceof Node ? cell : String(cell));
-        row.append(data);
-      }
-      return row;
-    }),
-  );
+  const known = new Map([...body.children].map((row) => [row.dataset.id, row]));
+  for (const item of items) known.delete(item.id);
+  for (const gone of known.values()) gone.remove();
+  items.forEach((item, i) => {
+    const row = [...body.children].find(({ dataset }) => dataset.id === item.id) ?? document.createElement("tr");
+    row.dataset.id = item.id;
+    if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null);
+    cells(item).forEach((cell, k) => {
+      const data = row.children[k] ?? row.appendChild(document.createElement("td"));
+      if (!(cell instanceof Node)) data.textContent = cell;
+      else if (!data.firstChild) data.append(cell);
+    });
+  });
 }
 
 /** Shares over time, one upon the other; a gap where there was no face. `points`: {x 0..1, shares}, each `step` wide and ending at x. */
@@ -126,6 +129,7 @@ function area(canvas, points, names, step = even(points)) {
   }
 }
 
+const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
 const even = (points) => (points.length > 1 ? (points.at(-1).x - points[0].x) / (points.length - 1) : 0);
 
 // ---- sessions
@@ -169,12 +173,13 @@ async function open(id) {
 function render() {
   const frames = {};
   for (const m of opened.moments) frames[m.track] = (frames[m.track] || 0) + m.frames;
-  const most = Object.entries(frames).sort((a, b) => b[1] - a[1])[0]?.[0];
-  const used = opened.moments.filter((m) => $("view").value === "audience" || String(m.track) === most);
+  const leads = new Map(); // of each second the face that was seen most: somebody who was away for a while comes back as another
+  for (const m of opened.moments) if (!(frames[leads.get(m.second)?.track] >= frames[m.track])) leads.set(m.second, m);
+  const used = $("view").value === "audience" ? opened.moments : [...leads.values()];
   $("whose").textContent = $("view").value === "interview"
-    ? "The one person who was in view most. For practice, and for studies whose participants agreed."
+    ? "The one person in view, or the one who was in view most. For practice, and for studies whose participants agreed."
     : "The mean of everybody in view.";
-  const seconds = Math.max(1, ...opened.moments.map((m) => m.second + 1));
+  const seconds = opened.moments.reduce((most, m) => Math.max(most, m.second + 1), 1);
   const sums = new Map();
   for (const m of used) {
     const sum = sums.get(m.second) || { n: 0, shares: {} };
@@ -192,24 +197,27 @@ function render() {
   const { width, height } = $("session").getBoundingClientRect();
   for (const mark of opened.marks) pen.fillRect((mark.time_s / seconds) * width, 0, 2, height);
   $("marks").replaceChildren(
-    ...opened.marks.map((mark) => Object.assign(document.createElement("li"), { textContent: `${lasted(mark.time_s)}: ${mark.text}` })),
+    ...opened.marks.map((mark) => Object.assign(document.createElement("li"), { textContent: `${clock(mark.time_s)} ${mark.text}` })),
   );
 }
 
+/** On a press: what goes wrong is said. */
+function pressed(id, work) {
+  $(id).addEventListener("click", () => work().catch((error) => complain(error.message)));
+}
+
 $("view").addEventListener("change", render);
-$("erase").addEventListener("click", async () => {
+pressed("erase", async () => {
   if (!window.confirm("Erase this session? Nothing is left of it.")) return;
   await ask(`/v1/sessions/${opened.id}`, { method: "DELETE" });
   $("one").hidden = true;
   $("said").textContent = "The session is erased.";
   sessions();
 });
-
-$("csv").addEventListener("click", async () => {
+pressed("csv", async () => {
   save(await ask(`/v1/sessions/${opened.id}/csv`), `session-${opened.id.slice(0, 8)}.csv`); // by hand, for a link carries no key
 });
-
-$("crops").addEventListener("click", async () => {
+pressed("crops", async () => {
   save(await ask(`/v1/sessions/${opened.id}/crops`), `session-${opened.id.slice(0, 8)}-crops.zip`);
 });
 

@@ -5,6 +5,9 @@ import { colour, percent, thumb } from "./draw.js";
 const list = document.getElementById("faces");
 const template = document.getElementById("card");
 
+/** What tells a face from the others of its video, or of its picture. */
+export const keyOf = (face, i) => face.track_id ?? i;
+
 /** `source`: what the thumbnails are cut from. `on`: {choose(i), correct(i)}. */
 export function show(faces, source, on) {
   while (list.children.length > faces.length) list.lastElementChild.remove();
@@ -23,6 +26,9 @@ function added(i, on) {
 
 function fill(card, face, source, i) {
   const name = face.expression || "face";
+  const who = String(keyOf(face, i));
+  if (card.dataset.who !== who) card.querySelector(".wrong").textContent = "Not right?";
+  card.dataset.who = who;
   card.querySelector("strong").textContent = name;
   card.querySelector(".sure").textContent = face.expression ? percent(face.confidence) : "";
   card.querySelector(".tag").hidden = !face.unsure;

@@ -10,7 +10,12 @@ const $ = (id) => document.getElementById(id);
 const KEEP = 60; // seconds of the line
 const WIDE = 640; // pixels of a live frame's longer side
 
-const state = { engine: server, answer: null, picture: null, name: "picture", live: null, stream: null, rows: [], labels: [], chosen: -1, asked: 0 };
+const state = {
+  engine: server, answer: null, name: "picture", live: null, stream: null, rows: [], labels: [], hours: "",
+  chosen: null, followed: null, // of faces, by what tells them apart
+  asked: 0, // what was begun last; what began before it and ends after it is not shown
+  session: undefined, sessions: [], // that answers belong to; of this visit of which numbers are kept
+};
 
 // ---- what is shown
 
@@ -31,10 +36,18 @@ function working(on) {
 function render(answer, source) {
   state.answer = answer;
   savable();
-  draw.boxes($("overlay"), answer.faces, answer.width, answer.height, state.chosen);
+  outlined();
   cards.show(answer.faces, source, { choose, correct });
   const n = answer.faces.length;
   $("count").textContent = n === 0 ? "No face found" : n === 1 ? "One face" : `${n} faces`;
+}
+
+/** The boxes of what is shown, over it. */
+function outlined() {
+  const { faces, width, height } = state.answer || { faces: [], width: 1, height: 1 };
+  const at = faces.findIndex((face, i) => cards.keyOf(face, i) === state.chosen);
+  draw.boxes($("overlay"), faces, width, height, at);
+  cards.choose(at);
 }
 
 /** There is something to save only when there is an answer. */
@@ -43,9 +56,9 @@ function savable() {
 }
 
 function choose(i) {
-  state.chosen = state.chosen === i ? -1 : i;
-  cards.choose(state.chosen);
-  if (state.answer) draw.boxes($("overlay"), state.answer.faces, state.answer.width, state.answer.height, state.chosen);
+  const key = cards.keyOf(state.answer.faces[i], i);
+  state.chosen = state.chosen === key ? null : key;
+  outlined();
 }
 
 const told = (answer) =>
@@ -53,42 +66,46 @@ const told = (answer) =>
     ? answer.faces.map((f, i) => `Face ${i + 1}: ${f.expression}, ${draw.percent(f.confidence)}${f.unsure ? ", unsure" : ""}`).join(". ")
     : "No face found.";
 
+/** Leave what was shown. Gives a test of whether what begins now is still what is wanted. */
+function enter(name) {
+  stop();
+  Object.assign(state, { answer: null, name, chosen: null, followed: null, rows: [], session: undefined });
+  const mine = ++state.asked;
+  complain("");
+  savable();
+  working(true);
+  $("picture").hidden = false;
+  $("video").hidden = $("line").hidden = $("busy").hidden = true;
+  cards.show([], null, {});
+  $("count").textContent = "Faces";
+  outlined();
+  return () => mine === state.asked;
+}
+
 // ---- a picture
 
 async function picture(blob, name) {
-  stop();
-  const mine = ++state.asked;
-  state.answer = null;
-  within(undefined);
-  state.name = name;
-  state.chosen = -1;
-  complain("");
-  working(true);
-  $("video").hidden = $("line").hidden = true;
+  const wanted = enter(name);
   const canvas = $("picture");
-  canvas.hidden = false;
   $("busy").hidden = false;
-  cards.show([], null, {});
-  $("count").textContent = "Faces";
   try {
     const bitmap = await createImageBitmap(blob).catch(() => null);
-    if (mine !== state.asked) return;
+    await settled;
+    if (!wanted()) return;
     if (bitmap) paint(canvas, bitmap, bitmap.width, bitmap.height);
     const answer = await state.engine.predict(blob);
-    if (mine !== state.asked) return; // another was chosen meanwhile
+    if (!wanted()) return;
     if (answer.error) throw new Error(answer.error.message);
     if (!bitmap) paint(canvas, null, answer.width, answer.height);
     render(answer, canvas);
     say(told(answer));
     $("count").focus({ preventScroll: true });
   } catch (error) {
-    if (mine !== state.asked) return;
+    if (!wanted()) return;
     complain(error.message);
     $("count").textContent = "That did not work";
-    draw.boxes($("overlay"), [], 1, 1);
   } finally {
-    if (mine === state.asked) $("busy").hidden = true;
-    savable();
+    if (wanted()) $("busy").hidden = true;
   }
 }
 
@@ -109,30 +126,29 @@ function open(files) {
 // ---- a camera or a video: frames go out as fast as answers come back
 
 async function camera() {
-  state.asked += 1;
+  await settled;
+  if ($("consent").open) return;
   $("consent").returnValue = "no";
   $("record").checked = false;
   for (const part of document.querySelectorAll("#consent .server")) part.hidden = state.engine === browser;
   $("consent").showModal();
   await new Promise((done) => $("consent").addEventListener("close", done, { once: true }));
   if ($("consent").returnValue !== "yes") return;
-  stop();
-  complain("");
+  const wanted = enter("camera");
+  paint($("picture"), null, 640, 360);
+  $("count").textContent = "Waiting for the camera …";
   let stream;
   try {
     if (!navigator.mediaDevices) throw Object.assign(new Error(), { name: "InsecureError" });
     stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, facingMode: "user" }, audio: false });
   } catch (error) {
-    working(true);
-    $("picture").hidden = false;
-    paint($("picture"), null, 640, 360);
-    cards.show([], null, {});
+    if (!wanted()) return;
     $("count").textContent = "No camera";
     complain(refused(error));
     return;
   }
+  if (!wanted()) return stream.getTracks().forEach((track) => track.stop());
   state.stream = stream;
-  state.name = "camera";
   stream.getVideoTracks()[0].addEventListener("ended", () => {
     stop();
     complain("The camera was unplugged, or is used elsewhere.");
@@ -140,7 +156,7 @@ async function camera() {
   const video = $("video");
   video.src = "";
   video.srcObject = stream;
-  const record = $("record").checked && state.engine === server ? "I agree that small pictures of my face are kept to improve the model." : "";
+  const record = $("record").checked && state.engine === server ? AGREED : "";
   roll(video, { title: "camera", consent: record });
   $("on-says").textContent = record ? "Camera on, small pictures are kept" : "Camera on";
   say($("on-says").textContent);
@@ -149,6 +165,8 @@ async function camera() {
   $("stop").focus();
 }
 
+const AGREED = "I agree, and so does everybody in view, that small pictures of our faces are kept to improve the model.";
+
 function refused(error) {
   if (error.name === "NotAllowedError") return "The camera was not allowed. Allow it in the browser's address bar, or choose a picture.";
   if (error.name === "InsecureError") return "Browsers give the camera to secure pages only: open this one by https. Or choose a picture.";
@@ -156,10 +174,10 @@ function refused(error) {
   return `The camera cannot be used: ${error.message}`;
 }
 
-function film(file) {
-  stop();
-  complain("");
-  state.name = file.name;
+async function film(file) {
+  const wanted = enter(file.name);
+  await settled;
+  if (!wanted()) return;
   const video = $("video");
   video.srcObject = null;
   video.src = URL.createObjectURL(file);
@@ -172,12 +190,6 @@ function film(file) {
 }
 
 async function roll(video, session) {
-  working(true);
-  state.answer = null;
-  savable();
-  state.rows = [];
-  within(undefined);
-  state.chosen = -1;
   $("picture").hidden = true;
   video.hidden = $("line").hidden = $("stop").hidden = false;
   $("mark").hidden = session.keep === false || state.engine === browser; // a mark is kept with the numbers
@@ -185,7 +197,7 @@ async function roll(video, session) {
   const live = state.engine.live({
     hello: (message) => {
       state.labels = message.labels;
-      within(session.keep === false ? undefined : message.session);
+      if (session.keep !== false && message.session) state.sessions.push((state.session = message.session));
       live.tell("session", session);
     },
     result: (message, since) => seen(message, video, since),
@@ -214,10 +226,12 @@ function seen(message, video, since) {
   if (message.error) return;
   const scale = video.videoWidth / message.width;
   const faces = message.faces.map((face) => ({ ...face, box: face.box.map((v) => v * scale) }));
+  faces.sort((a, b) => a.track_id - b.track_id); // each keeps its place, whichever was the surer
   render({ ...message, faces, width: video.videoWidth, height: video.videoHeight }, video);
-  const first = message.faces[0];
+  const one = faces.find((face) => face.track_id === state.followed) ?? faces[0];
+  state.followed = one?.track_id ?? state.followed;
   const now = performance.now() / 1e3;
-  if (first) state.rows.push({ time: now, probability: first.probability, raw: first.raw });
+  if (one) state.rows.push({ time: now, probability: one.probability, raw: one.raw });
   state.rows = state.rows.filter((row) => now - row.time < KEEP);
   draw.timeline($("timeline"), state.rows, state.labels);
   const lag = since === undefined ? message.latency_ms : performance.now() - since;
@@ -239,25 +253,19 @@ function stop() {
   state.stream = null;
   $("video").pause();
   $("on").hidden = $("stop").hidden = $("mark").hidden = true;
-  $("erase").hidden = !state.session;
+  $("erase").hidden = !state.sessions.length;
   if (held) $("again").focus();
 }
 
-/** The session that answers belong to; what was kept of it can be erased once it is over. */
-function within(session) {
-  state.session = session;
-  $("erase").hidden = true;
-}
-
 async function erase() {
-  try {
-    await ask(`/v1/sessions/${state.session}`, { method: "DELETE" });
-  } catch (error) {
-    if (error.status !== 404) return complain(error.message); // nothing had been kept
-  }
-  within(undefined);
+  const asked = await Promise.allSettled(state.sessions.map((id) => ask(`/v1/sessions/${id}`, { method: "DELETE" })));
+  const failed = asked.filter(({ reason }) => reason && reason.status !== 404); // of some nothing had been kept
+  if (failed.length) return complain(failed[0].reason.message);
+  state.sessions = [];
+  state.session = undefined;
+  $("erase").hidden = true;
   keeping(false);
-  say("Everything that was kept of this session is erased.");
+  say("Everything that was kept of this visit is erased.");
 }
 
 // ---- a correction
@@ -300,7 +308,9 @@ function correct(i) {
 
 function thanks(i) {
   const link = $("faces").children[i]?.querySelector(".wrong");
-  if (link) link.textContent = "Thank you, it is noted";
+  if (!link) return;
+  link.textContent = "Thank you, it is noted";
+  if (state.live) setTimeout(() => (link.textContent = "Not right?"), 4000);
 }
 
 // ---- keep an answer
@@ -326,6 +336,7 @@ $("camera").addEventListener("click", camera);
 $("stop").addEventListener("click", stop);
 $("erase").addEventListener("click", erase);
 $("again").addEventListener("click", () => {
+  state.asked += 1;
   stop();
   working(false);
   $("lead").scrollIntoView();
@@ -335,7 +346,15 @@ $("mark").addEventListener("click", () => {
   state.live?.tell("mark", { text: "mark" });
   say("This moment is marked.");
 });
-$("sample").addEventListener("click", async () => picture(await (await fetch("/web/portrait.jpg")).blob(), "portrait.jpg"));
+$("sample").addEventListener("click", async () => {
+  try {
+    await picture(await ask("/web/portrait.jpg"), "portrait.jpg");
+  } catch (error) {
+    enter("portrait.jpg");
+    complain(error.message);
+  }
+});
+$("cancel").addEventListener("click", () => $("correct").close("no"));
 $("save-json").addEventListener("click", () =>
   save(new Blob([JSON.stringify(state.answer, null, 2)], { type: "application/json" }), `${stem()}.json`));
 $("save-png").addEventListener("click", savePicture);
@@ -348,7 +367,7 @@ for (const event of ["dragover", "dragleave", "drop"]) {
 }
 window.addEventListener("paste", (event) => open([...event.clipboardData.files]));
 window.addEventListener("resize", () => {
-  if (state.answer && !$("work").hidden) draw.boxes($("overlay"), state.answer.faces, state.answer.width, state.answer.height, state.chosen);
+  if (!$("work").hidden) outlined();
 });
 window.addEventListener("pagehide", stop);
 
@@ -358,11 +377,12 @@ const own = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 
 function keeping(recorded) {
   if (state.engine === browser) $("kept").textContent = "Pictures stay on this device.";
-  else $("kept").textContent = recorded ? "Small pictures of faces are kept, until you erase them." : "Pictures are not kept.";
+  else $("kept").textContent = recorded ? `Small pictures of faces are kept ${state.hours}, unless you erase them before.` : "Pictures are not kept.";
 }
 
 async function work(where) {
   $("where").disabled = true;
+  $("why").textContent = "";
   try {
     if (where === "browser") await browser.open();
     state.engine = where === "browser" ? browser : server;
@@ -378,7 +398,7 @@ async function work(where) {
 
 $("where").addEventListener("change", (event) => {
   stop();
-  work(event.target.value);
+  settled = work(event.target.value);
 });
 
 const hours = (n) => (n === 24 ? "for a day" : n < 1 ? `for ${Math.round(60 * n)} minutes` : n === 1 ? "for an hour" : `for ${n} hours`);
@@ -389,7 +409,7 @@ async function begin() {
     const active = cards.find((card) => card.active);
     $("model").textContent = `Model ${active.name}`;
     const about = await ask("/readyz");
-    $("consent-hours").textContent = hours(about.retention_hours);
+    $("consent-hours").textContent = state.hours = hours(about.retention_hours);
     if (about.purpose !== "personal") {
       $("consent-purpose").textContent = `This server reads faces for: ${about.purpose_means}.`;
       $("consent-purpose").hidden = false;
@@ -399,4 +419,5 @@ async function begin() {
     $("why").textContent = error.message;
   }
 }
-begin();
+
+let settled = begin(); // nothing leaves this device before it is clear where the work is done

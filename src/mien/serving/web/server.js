@@ -5,7 +5,9 @@ export const headers = (more = {}) => (key() ? { ...more, authorization: `Bearer
 
 /** JSON of a path. Throws an Error that says what was wrong and what would work. */
 export async function ask(path, options = {}) {
-  const answer = await fetch(path, { ...options, headers: headers(options.headers) });
+  const answer = await fetch(path, { ...options, headers: headers(options.headers) }).catch(() => {
+    throw new Error("The server cannot be reached.");
+  });
   if (answer.status === 204) return null;
   const kind = answer.headers.get("content-type") || "";
   const body = kind.includes("json") ? await answer.json() : await answer.blob();
