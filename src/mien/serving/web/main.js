@@ -8,10 +8,11 @@ import { admitted, ask, post, server } from "./server.js";
 
 const $ = (id) => document.getElementById(id);
 const KEEP = 60; // seconds of the line
+const LOGGED = 20000; // answers of a video or camera that can be saved
 const WIDE = 640; // pixels of a live frame's longer side
 
 const state = {
-  engine: server, answer: null, name: "picture", live: null, stream: null, rows: [], labels: [], hours: "",
+  engine: server, answer: null, name: "picture", live: null, stream: null, rows: [], labels: [], log: [], hours: "",
   chosen: null, followed: null, // of faces, by what tells them apart
   asked: 0, // what was begun last; what began before it and ends after it is not shown
   session: undefined, sessions: [], // that answers belong to; of this visit of which numbers are kept
@@ -53,6 +54,7 @@ function outlined() {
 /** There is something to save only when there is an answer. */
 function savable() {
   $("save-json").disabled = $("save-png").disabled = !state.answer;
+  $("save-json").textContent = state.log.length ? "Save all answers" : "Save answer";
 }
 
 function choose(i) {
@@ -69,7 +71,7 @@ const told = (answer) =>
 /** Leave what was shown. Gives a test of whether what begins now is still what is wanted. */
 function enter(name) {
   stop();
-  Object.assign(state, { answer: null, name, chosen: null, followed: null, rows: [], session: undefined });
+  Object.assign(state, { answer: null, name, chosen: null, followed: null, rows: [], log: [], session: undefined });
   const mine = ++state.asked;
   complain("");
   savable();
@@ -224,6 +226,8 @@ async function roll(video, session) {
 function seen(message, video, since) {
   complain(message.error ? message.error.message : "");
   if (message.error) return;
+  state.log.push(message);
+  if (state.log.length > LOGGED) state.log.shift();
   const scale = video.videoWidth / message.width;
   const faces = message.faces.map((face) => ({ ...face, box: face.box.map((v) => v * scale) }));
   faces.sort((a, b) => a.track_id - b.track_id); // each keeps its place, whichever was the surer
@@ -355,8 +359,11 @@ $("sample").addEventListener("click", async () => {
   }
 });
 $("cancel").addEventListener("click", () => $("correct").close("no"));
-$("save-json").addEventListener("click", () =>
-  save(new Blob([JSON.stringify(state.answer, null, 2)], { type: "application/json" }), `${stem()}.json`));
+$("save-json").addEventListener("click", () => {
+  if (!state.log.length) return save(new Blob([JSON.stringify(state.answer, null, 2)], { type: "application/json" }), `${stem()}.json`);
+  const lines = state.log.map((answer) => `${JSON.stringify(answer)}\n`); // a line a frame, as the command line has it
+  save(new Blob(lines, { type: "application/jsonl" }), `${stem()}.jsonl`);
+});
 $("save-png").addEventListener("click", savePicture);
 for (const event of ["dragover", "dragleave", "drop"]) {
   window.addEventListener(event, (happened) => {

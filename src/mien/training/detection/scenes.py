@@ -48,11 +48,11 @@ class SceneConfig:
     """Four scenes in one."""
     pasted: float = 0.15
     """Scenes with a large close-up, where there are chips to paste."""
-    gray: float = 0.15
+    gray: float = 0.25
     dark: float = 0.15
     blur: float = 0.2
     jpeg: float = 0.2
-    noise: float = 0.1
+    noise: float = 0.2
 
 
 @dataclass(frozen=True, eq=False)
