@@ -227,9 +227,13 @@ def test_the_dashboard_sees_who_is_connected(server):
             async with websockets.connect(server.url.replace("http", "ws") + "/v1/dashboard") as watcher:
                 while True:  # the first may be from before
                     event, stats = json.loads(await asyncio.wait_for(watcher.recv(), 5))
-                    assert event == "stats"
-                    if stats["cameras"] and stats["cameras"][0]["faces"]:
-                        return stats
+                    assert event in ("past", "stats")
+                    if event == "stats" and stats["cameras"] and stats["cameras"][0]["faces"]:
+                        break
+            async with websockets.connect(server.url.replace("http", "ws") + "/v1/dashboard") as another:
+                event, past = json.loads(await another.recv())
+                assert (event, past[-1]["shown"]) == ("past", stats["shown"])
+                return stats
 
     async def by_socket_io():
         client, got = socketio.AsyncClient(), []

@@ -63,9 +63,10 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     await asyncio.to_thread(service.open)
     s = service.settings
     service.store.note("server", "start", s.purpose, legal_basis=s.legal_basis, host=s.host)
-    tidying = asyncio.create_task(housekeeping(service))
+    beside = [asyncio.create_task(work) for work in (housekeeping(service), api.state.board.keep())]
     yield
-    tidying.cancel()
+    for task in beside:
+        task.cancel()
     service.store.note("server", "stop")
     await asyncio.to_thread(service.close)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import deque
 from typing import Any
 
 import socketio
@@ -19,20 +20,32 @@ from mien.serving.service import Service
 NAMESPACE, ROOM = "/dashboard", "dashboards"
 EVERY = 1.0
 """Seconds between two pictures of the state."""
+PAST = 300.0
+"""Seconds that who begins to watch is told of."""
 
 
 class Board:
-    """The newest snapshot, made at most twice in EVERY however many watch."""
+    """The newest snapshot, made once in EVERY however many watch, and what faces showed over the last minutes."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
+        self.past: deque[dict[str, Any]] = deque(maxlen=int(PAST / EVERY))
+        """`time` and `shown` of each snapshot."""
         self._made: dict[str, Any] = {}
         self._at = -EVERY
 
     def __call__(self) -> dict[str, Any]:
         if time.monotonic() - self._at > EVERY / 2:
             self._made, self._at = snapshot(self.service), time.monotonic()
+            self.past.append({name: self._made[name] for name in ("time", "shown")})
         return self._made
+
+    async def keep(self) -> None:
+        """Until it is cancelled: what cameras show is remembered though nobody watches."""
+        while True:
+            if self.service.cameras:
+                self()
+            await asyncio.sleep(EVERY)
 
 
 def snapshot(service: Service) -> dict[str, Any]:
@@ -80,6 +93,7 @@ def rooms(server: socketio.AsyncServer, service: Service, board: Board) -> None:
             raise socketio.exceptions.ConnectionRefusedError(problem.to_dict()) from None
         await server.enter_room(sid, ROOM, namespace=NAMESPACE)
         watchers[sid] = client
+        await server.emit("past", list(board.past), to=sid, namespace=NAMESPACE)
         if not telling or telling[0].done():
             telling[:] = [asyncio.create_task(tell())]
 
@@ -97,8 +111,10 @@ async def watch(socket: WebSocket) -> None:
     try:
         client = client_of(service, socket.scope, socket.query_params.get("key", ""))
         may(client, "dashboard")
+        board: Board = socket.app.state.board
+        await socket.send_text(json.dumps(["past", list(board.past)]))
         while service.ready and still(service, client):
-            await socket.send_text(json.dumps(["stats", socket.app.state.board()]))
+            await socket.send_text(json.dumps(["stats", board()]))
             await asyncio.sleep(EVERY)
     except Problem as problem:
         await socket.send_text(json.dumps(["problem", problem.to_dict()]))

@@ -21,6 +21,7 @@ function watch() {
   socket.onmessage = ({ data }) => {
     const [event, message] = JSON.parse(data);
     if (event === "stats") show(message);
+    else if (event === "past") history.splice(0, history.length, ...message);
     else {
       refused = true;
       complain([message.detail, message.would_work].filter(Boolean).join(" "));
