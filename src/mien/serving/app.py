@@ -22,11 +22,12 @@ from mien.serving import schemas
 from mien.serving.dashboard import Board, watch
 from mien.serving.guard import Guard
 from mien.serving.housekeeping import housekeeping
-from mien.serving.live import socket_io, web_socket
 from mien.serving.problems import EXPECTED, Problem, handled, response
 from mien.serving.rest import client_for, router
 from mien.serving.service import Service
 from mien.serving.settings import PURPOSES
+from mien.serving.socket_io import socket_io
+from mien.serving.web_socket import web_socket
 
 log = logging.getLogger("mien.serve")
 WEB = Path(__file__).parent / "web"

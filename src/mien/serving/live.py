@@ -1,4 +1,4 @@
-"""Live connections: Socket.IO's namespace /live and a plain WebSocket with the same messages.
+"""A live connection, whatever carries it (socket_io, web_socket): a client's messages in, answers and its session's rows out.
 
 Client: `frame` {seq, captured_at, jpeg}, `session` {title, consent}, `mark` {text}, `stop`; server: `hello`, `result`,
 `session` {id, title, recording}. Words in `consent` are what the person shown agreed to: from then on crops of the faces
@@ -9,9 +9,6 @@ At most CREDIT frames are in flight: each `result` gives one credit back, and on
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
@@ -19,26 +16,19 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-import socketio
-from starlette.websockets import WebSocket, WebSocketDisconnect
-
 from mien.detectors import crop_of
 from mien.faces import Faces
 from mien.feedback.sessions import Timeline, new_id
-from mien.serving.auth import LOCAL, Client, client_of, key_in, may
+from mien.serving.auth import LOCAL, Client, client_of, may
 from mien.serving.camera import Camera
-from mien.serving.dashboard import NAMESPACE as DASHBOARDS
-from mien.serving.dashboard import Board, rooms
-from mien.serving.problems import Problem, problem_of
+from mien.serving.problems import Problem
 from mien.serving.rates import Rates
 from mien.serving.recorder import Recorder
 from mien.serving.service import Service
 
-log = logging.getLogger("mien.serve")
 CREDIT = 2
 SLOW = 4
 """Answers that may wait for a client to read them; beyond, its frames are dropped."""
-NAMESPACE = "/live"
 EVENTS = ("frame", "session", "mark", "stop")
 WORDS = 60
 """Messages a minute that are no frames."""
@@ -46,27 +36,10 @@ LATER = 0.25
 """Seconds until a client that did not read its answers is looked at again."""
 LATELY = 5.0
 """Seconds that a dashboard's figures of one connection are of; what it showed before is no longer what it shows."""
-JOIN = 10.0
-"""Seconds that a Socket.IO client has to join a namespace."""
 KEPT_EVERY = 5.0
 """Seconds between two writes of a session's timeline."""
 RECORDED_EVERY = 1.0
 """Seconds between two recorded crops of a face."""
-
-
-class FramePacket(socketio.packet.Packet):  # type: ignore[misc]
-    """One attachment a message, and only events of ours: python-socketio would take any number of the one, and hand a
-    client's own `connect` or `disconnect` to the server's handlers."""
-
-    def decode(self, encoded_packet: str) -> Any:
-        attachments = super().decode(encoded_packet)
-        if (attachments or 0) > 1:
-            raise ValueError("one attachment a message")
-        if self.packet_type in (socketio.packet.EVENT, socketio.packet.BINARY_EVENT):
-            named = isinstance(self.data, list) and self.data and self.data[0] in EVENTS
-            if not named:
-                raise ValueError("an event that is not taken here")
-        return attachments
 
 
 class Live:
@@ -252,153 +225,3 @@ def admit(service: Service, scope: MutableMapping[str, Any], token: str) -> Clie
     if client.id != LOCAL and own >= service.settings.cameras_each:
         raise Problem(503, f"this key has {own} live connections, the most there may be", would_work="Close one of them.")
     return client
-
-
-def socket_io(service: Service, board: Board) -> socketio.AsyncServer:
-    """The Socket.IO server with its two namespaces."""
-    server = socketio.AsyncServer(
-        async_mode="asgi", async_handlers=False, cors_allowed_origins=[],  # origins are checked by the Guard
-        serializer=FramePacket, max_http_buffer_size=int(service.settings.body_mb * 1e6),
-        ping_interval=10, ping_timeout=10, logger=_quiet(), engineio_logger=_quiet(),
-    )  # fmt: skip
-    connections: dict[str, Live] = {}
-
-    def waiting(sid: str) -> int:
-        socket = server.eio.sockets.get(server.manager.eio_sid_from_sid(sid, NAMESPACE))
-        return 10**6 if socket is None else socket.queue.qsize()
-
-    async def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
-        try:
-            client = admit(service, environ["asgi.scope"], key_in(auth))
-        except Problem as problem:
-            raise socketio.exceptions.ConnectionRefusedError(problem.to_dict()) from None
-        pending: set[asyncio.Task[None]] = set()
-
-        def later(work: Any) -> None:
-            task = asyncio.ensure_future(work)
-            pending.add(task)
-            task.add_done_callback(pending.discard)
-
-        def send(event: str, data: Any) -> None:
-            later(server.emit(event, data, to=sid, namespace=NAMESPACE))
-
-        def hang_up() -> None:
-            later(server.disconnect(sid, namespace=NAMESPACE))
-
-        connections[sid] = Live(service, client, send, lambda: waiting(sid) > SLOW, hang_up)
-        send("hello", connections[sid].hello())
-
-    async def disconnect(sid: str, reason: Any = None) -> None:
-        if live := connections.pop(sid, None):
-            live.close()
-
-    def taken(event: str) -> Callable[..., Any]:
-        async def handler(sid: str, data: Any = None, *more: Any) -> None:
-            if live := connections.get(sid):
-                live.take(event, data)
-
-        return handler
-
-    server.on("connect", connect, namespace=NAMESPACE)
-    server.on("disconnect", disconnect, namespace=NAMESPACE)
-    for event in EVENTS:
-        server.on(event, taken(event), namespace=NAMESPACE)
-    _bounded(server, service)
-    rooms(server, service, board)
-    return server
-
-
-def _bounded(server: socketio.AsyncServer, service: Service) -> None:
-    """Connections have as many places as cameras, and as many again; who joins no namespace is sent away."""
-    opened = server.eio.handlers["connect"]
-
-    async def bounded(id: str, environ: dict[str, Any]) -> Any:
-        if len(server.eio.sockets) > 2 * service.settings.cameras:
-            return False
-        asyncio.get_running_loop().call_later(JOIN, lambda: leaving.add(asyncio.ensure_future(unjoined(id))))
-        return await opened(id, environ)
-
-    async def unjoined(id: str) -> None:
-        leaving.discard(asyncio.current_task())
-        if not any(server.manager.sid_from_eio_sid(id, name) for name in (NAMESPACE, DASHBOARDS)):
-            await server.eio.disconnect(id)
-
-    leaving: set[Any] = set()
-    server.eio.on("connect", bounded)
-
-
-def _quiet() -> logging.Logger:
-    """Socket.IO logs a traceback for every malformed packet; ours are counted, not told."""
-    quiet = logging.getLogger("mien.serve.socketio")
-    quiet.setLevel(logging.CRITICAL)
-    return quiet
-
-
-async def web_socket(socket: WebSocket) -> None:
-    """The same messages without Socket.IO: text is JSON [event, data]; a frame is binary.
-
-    A binary frame: seq as uint32 and captured_at as float64, little-endian, then the JPEG."""
-    service: Service = socket.app.state.service
-    try:
-        client = admit(service, socket.scope, socket.query_params.get("key", ""))
-    except Problem as problem:
-        await socket.accept()
-        await socket.send_text(json.dumps(["problem", problem.to_dict()]))
-        await socket.close(1008)
-        return
-    await socket.accept()
-    outgoing: asyncio.Queue[str] = asyncio.Queue()
-
-    def send(event: str, data: Any) -> None:
-        outgoing.put_nowait(json.dumps([event, data]))
-
-    closing: list[asyncio.Task[None]] = []
-
-    async def ended() -> None:
-        with suppress(RuntimeError, ConnectionError):  # it is closed already
-            await socket.close(1001)
-
-    def hang_up() -> None:
-        closing.append(asyncio.create_task(ended()))
-
-    live = Live(service, client, send, lambda: outgoing.qsize() > SLOW, hang_up)
-    send("hello", live.hello())
-    writer = asyncio.create_task(_sent(socket, outgoing, hang_up))
-    try:
-        while True:
-            message = await socket.receive()
-            if message["type"] == "websocket.disconnect":
-                break
-            live.take(*_parsed(message))
-    except (WebSocketDisconnect, ConnectionError):
-        pass
-    finally:
-        live.close()
-        writer.cancel()
-
-
-HEAD = struct.Struct("<Id")
-
-
-def _parsed(message: Mapping[str, Any]) -> tuple[str, Any]:
-    data = message.get("bytes")
-    if data is not None:
-        if len(data) < HEAD.size:
-            return "frame", {}
-        seq, captured = HEAD.unpack_from(data)
-        return "frame", {"seq": seq, "captured_at": captured, "jpeg": data[HEAD.size :]}
-    try:
-        event, data = json.loads(message.get("text") or "")
-        return str(event), data
-    except (ValueError, TypeError, RecursionError):
-        return "", None
-
-
-async def _sent(socket: WebSocket, outgoing: asyncio.Queue[str], hang_up: Callable[[], None]) -> None:
-    while True:
-        try:
-            await socket.send_text(await outgoing.get())
-        except Exception as error:  # the client is gone, or does not read
-            log.debug("live connection: %s", problem_of(error).detail)
-            hang_up()
-            return
