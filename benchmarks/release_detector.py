@@ -1,7 +1,7 @@
-"""Put a detector into the package: the graph of a run, and the scores of it, or of a run of its recipe with sources held out.
+"""Put a detector into the package: the graph and card of a run, and what benchmarks/faces.py found of it.
 
-Threshold and scores are those of the run given as `--measured`, on photos that it was not fitted on; benchmarks/faces.py,
-run on it before, adds people's boxes, harder photos and recall by how bright the faces are.
+Where the run was fitted on the photos with people's boxes too, `--measured` names the run of the same recipe that was not, on
+which faces.py was run: its scores on people's boxes, harder photos and by how bright the faces are stand in the card as such.
 
 python benchmarks/release_detector.py RUN [--measured HELD_OUT_RUN]
 """
@@ -18,9 +18,9 @@ from results import FOLDER
 
 DESCRIPTION = (
     "Anchor-free face detector, strides 8 to 64; fitted on the sources in `data`, its threshold chosen and its scores measured "
-    "on others. Whether it finds people of all skin tones alike was not measured, for nothing here names them; recall by the "
-    "brightness of the face (`brightness`) is the nearest thing. Boxes and points it learned from are mostly another "
-    "detector's, whose misses it may share."
+    "on others, those on people's boxes by a run of the same recipe without them. Whether it finds people of all skin tones "
+    "alike was not measured, for nothing here names them; recall by the brightness of the face (`brightness`) is the nearest "
+    "thing. Boxes and points it learned from are mostly another detector's, whose misses it may share."
 )
 
 
@@ -33,21 +33,16 @@ def main() -> None:
     folder = PACKAGED / "detectors"
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(asked.run / "model.onnx", folder / "mien.onnx")
-    held_out = DetectorCard.load(held_out_run / "card.json")
     measured = json.loads((FOLDER / "faces.json").read_text())["rows"]
     if (of := measured["detectors"][0]["detector"]) != held_out_run.name:
         raise SystemExit(f"benchmarks/faces.py was last run on {of} first, not on {held_out_run.name}")
     people = [row for row in measured["detectors"] if row["detector"] == of and row["on"].startswith("people")]
-    metrics = dict(held_out.metrics)
-    metrics |= {f"{', '.join(measured['sources']['people'])}, {row['on']}": row["bands"]["readable"] for row in people}
-    card = replace(
-        DetectorCard.load(asked.run / "card.json"),
-        name="mien",
-        weights="mien.onnx",
-        score=held_out.score,
-        description=DESCRIPTION,
-        metrics=metrics | {name: measured[name] for name in ("harder", "brightness")},
-    )
+    whose = "a run of this recipe without them: " if asked.measured else ""
+    own = DetectorCard.load(asked.run / "card.json")
+    metrics = dict(own.metrics)
+    metrics |= {f"{whose}{', '.join(measured['sources']['people'])}, {row['on']}": row["bands"]["readable"] for row in people}
+    metrics |= {f"{whose}{name}": measured[name] for name in ("harder", "brightness")}
+    card = replace(own, name="mien", weights="mien.onnx", description=DESCRIPTION, metrics=metrics)
     card.save(folder / "mien.json")
     print(
         f"mien: {(folder / 'mien.onnx').stat().st_size:,} bytes, score {card.score}, fitted on {', '.join(card.data['sources'])}"

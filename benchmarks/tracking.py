@@ -20,7 +20,7 @@ from mien import Recognizer
 from mien.boxes import iou
 from mien.datasets import open_dataset
 from mien.image import resize
-from mien.stream import Stream
+from mien.stream import SMALL, Stream
 from mien.training.detection.scenes import CLOSE_UP
 from results import write
 
@@ -85,12 +85,12 @@ def followed(stream: Stream, pictures) -> dict[str, float]:
     return {"wanted": wanted, "missed": missed, "wrong": wrong, "switched": switched, "ms": 1e3 * spent / frames}
 
 
-def spared(samples, size: int = 200) -> list[dict]:
+def spared(samples, size: int = 260) -> list[dict]:
     """Large faces looked at in the whole picture and in the small one: found and named right, and milliseconds to find."""
     recognizer = Recognizer()
     whole = recognizer.detector
     rows, labels = [], recognizer.card.labels
-    for name, detector in (("whole picture", whole), ("small picture", whole.seeing(longest_side=whole.side // 2))):
+    for name, detector in (("whole picture", whole), ("small picture", whole.seeing(longest_side=round(SMALL * whole.side)))):
         right, spent = 0, []
         for sample in samples:
             picture = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
@@ -118,7 +118,7 @@ def main() -> None:
     rows = []
     for sizes, people, what in (
         ((70, 130), 5, "five faces of 70 to 130 pixels"),
-        ((180, 240), 2, "two faces of 180 to 240 pixels"),
+        ((250, 320), 2, "two faces of 250 to 320 pixels"),
     ):
         pick = [[chips[i] for i in np.random.default_rng(k).permutation(len(chips))[:people]] for k in range(asked.films)]
         for name, settings in WAYS.items():

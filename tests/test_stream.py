@@ -76,7 +76,7 @@ def test_in_a_hurry_a_look_serves_for_a_while_whether_there_are_faces_or_none():
 
 def test_the_small_picture_is_enough_while_all_faces_are_large():
     whole, small = object(), object()
-    looks, shape = Looks(whole, small, newcomers=4), (200, 300, 3)
+    looks, shape = Looks(whole, small, large=0.3, newcomers=4), (200, 300, 3)
     assert looks(shape, Faces.none()) is whole
     assert [looks(shape, found(FACE)) for _ in range(8)] == [small, small, small, whole] * 2
     assert looks(shape, found(FACE, SMALL)) is whole

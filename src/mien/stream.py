@@ -30,7 +30,7 @@ class Looks:
     small: Detector | None = None
     every: int = 1
     """Only each n-th frame is looked at while there are faces."""
-    large: float = 0.2
+    large: float = 0.35
     """Longer side of a face over the picture's, from which on `small` sees it as well."""
     rest: float = 0.4
     """Seconds after a look in which the next may be spared, where there is no time for more."""
@@ -84,6 +84,9 @@ class Stream:
         return self.recognizer.doubt(self.smoother(faces, time))
 
 
+SMALL = 0.6
+"""Of the detector's longer side: a third of the work. There faces of a third of the picture are named as well as in the whole
+one, to a point; smaller ones are not (benchmarks/tracking.py)."""
 DOUBT = 0.5
 """Of the detector's threshold: a face that scores so little goes on with a track, and starts none."""
 
@@ -92,5 +95,5 @@ def _set_up(detector: Detector, every: int, spare: bool) -> tuple[Looks, Tracker
     if not isinstance(detector, MienFace):
         return Looks(detector, every=every), Tracker(start=0.0)
     whole = detector.seeing(score=DOUBT * detector.least)
-    small = whole.seeing(longest_side=detector.side // 2) if spare else None
+    small = whole.seeing(longest_side=round(SMALL * detector.side)) if spare else None
     return Looks(whole, small, every), Tracker(start=detector.least)
