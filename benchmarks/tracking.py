@@ -90,7 +90,10 @@ def spared(samples, size: int = 260) -> list[dict]:
     recognizer = Recognizer()
     whole = recognizer.detector
     rows, labels = [], recognizer.card.labels
-    for name, detector in (("whole picture", whole), ("small picture", whole.seeing(longest_side=round(SMALL * whole.side)))):
+    for name, detector in (
+        ("whole picture", whole),
+        ("small picture", whole.seeing(longest_side=round(SMALL * whole.side), smooth=False)),
+    ):
         right, spent = 0, []
         for sample in samples:
             picture = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)

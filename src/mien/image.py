@@ -307,13 +307,16 @@ def _within(position: int, length: int) -> int:
     return min(max(position, 0), length - 1)
 
 
-def fit(image: np.ndarray, longest_side: int) -> tuple[np.ndarray, float]:
-    """The picture shrunk, never enlarged, so that its longer side is at most this; and the factor (1 for as it was)."""
+def fit(image: np.ndarray, longest_side: int, *, smooth: bool = True) -> tuple[np.ndarray, float]:
+    """The picture shrunk, never enlarged, so that its longer side is at most this; and the factor (1 for as it was).
+
+    `smooth` as for `cut`."""
     height, width = image.shape[:2]
     factor = min(longest_side / max(height, width), 1.0)
     if factor == 1.0:
         return image, 1.0
-    return resize(image, max(round(width * factor), 1), max(round(height * factor), 1)), factor
+    shrink = resize if smooth else _sampled
+    return shrink(image, max(round(width * factor), 1), max(round(height * factor), 1)), factor
 
 
 def gray(image: np.ndarray) -> np.ndarray:

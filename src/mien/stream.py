@@ -95,5 +95,5 @@ def _set_up(detector: Detector, every: int, spare: bool) -> tuple[Looks, Tracker
     if not isinstance(detector, MienFace):
         return Looks(detector, every=every), Tracker(start=0.0)
     whole = detector.seeing(score=DOUBT * detector.least)
-    small = whole.seeing(longest_side=round(SMALL * detector.side)) if spare else None
+    small = whole.seeing(longest_side=round(SMALL * detector.side), smooth=False) if spare else None
     return Looks(whole, small, every), Tracker(start=detector.least)
