@@ -148,9 +148,10 @@ def faces() -> str:
     harder = [[name, down(r["recall"]), up(r["alarms_per_image"])] for name, r in measured["harder"].items()]
     bright = [[r["gray"], r["faces"], down(r["recall"]) if r["recall"] is not None else ""] for r in measured["brightness"]]
     large = [[r["side"], f"{r['crops']:,}", down(r["found"]), down(r["tight"])] for r in measured.get("close_ups", [])]
+    earlier = "".join(f"Rows of {name}: commit {commit}.\n" for name, commit in measured.get("of_an_earlier_run", {}).items())
     return "\n".join(
         (
-            table(head, rows),
+            table(head, rows) + "\n" + earlier,
             "Made harder:\n\n" + table(["photos", "recall", "false alarms an image"], harder),
             "By the mean gray level of the face:\n\n" + table(["gray", "faces", "recall"], bright),
             "A face that fills nine tenths of the frame:\n\n" + table(["longest side", "crops", "found", "IoU .7"], large),
@@ -242,9 +243,10 @@ Medians of interleaved rounds in one run. {speed_source}
 
 {detectors}
 {detectors_source}
-The packaged net (`held_out`: it was fitted on none of these photos) and peers as they come, on faces of 20 pixels or more; the
-last columns are by size. People's boxes rank them; the machine's are a teacher's, whose misses a student shares, and on these
-photos our threshold was chosen. "the labels": the teacher at 1,024 pixels. "landmarks": median distance over that of the eyes.
+`held_out`, a run of the packaged net's recipe that was fitted on none of these photos (the packaged one had people's boxes
+besides), and peers as they come, on faces of 20 pixels or more; the last columns are by size. People's boxes rank them; the
+machine's are a teacher's, whose misses a student shares, and on these photos our threshold was chosen. "the labels": the teacher
+at 1,024 pixels. "landmarks": median distance over that of the eyes.
 
 {faces}
 {faces_source}
