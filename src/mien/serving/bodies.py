@@ -51,7 +51,7 @@ class InMemory(MultiPartParser):
 
 async def pictures(request: Request, settings: Settings) -> list[Sent]:
     """Raises Problem: 400 malformed, 413 too large, 415 another kind, 422 no picture in it or too many."""
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    kind = _kind(request)
     limit = int(settings.body_mb * 1e6)
     if kind == "multipart/form-data":
         found = await _form(request, limit, settings.images)
@@ -72,6 +72,11 @@ async def pictures(request: Request, settings: Settings) -> list[Sent]:
     return found
 
 
+def _kind(request: Request) -> str:
+    """What the request says its body is, without parameters."""
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
 def _accepted() -> str:
     return "multipart/form-data, application/json, image/*, application/octet-stream"
 
@@ -81,7 +86,7 @@ Form = TypeVar("Form", bound=BaseModel)
 
 async def form_of(request: Request, form: type[Form]) -> Form:
     """A body of JSON as what it should be. Raises Problem: 400 no JSON, 413 too large, 415 another kind, 422 another form."""
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    kind = _kind(request)
     if kind != "application/json":
         raise Problem(415, f"the body is of the kind {kind!r}", kind="unsupported", would_work="Send application/json.")
     body = b"".join([part async for part in _body(request, WORDS)])

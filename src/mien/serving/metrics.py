@@ -54,12 +54,12 @@ class Metrics:
         """An answer was given, of classified faces."""
         if not len(faces) or faces.unsure is None:
             return
-        unsure = int(faces.unsure.sum())
+        unsure, sure = int(faces.unsure.sum()), faces.confidence
         self.faces.inc(len(faces))
         self.unsure.inc(unsure)
-        for confidence in faces.confidence:
+        for confidence in sure:
             self.confidence.observe(float(confidence))
-        self._sure.append((time.monotonic(), float(faces.confidence.sum()), len(faces), unsure))
+        self._sure.append((time.monotonic(), float(sure.sum()), len(faces), unsure))
 
     def framed(self, latency: float | None, dropped: int) -> None:
         """A live frame was answered, after `latency` seconds, or, as None, by an error; `dropped` were not, since the last."""

@@ -162,7 +162,8 @@ async def correct(request: Request) -> JSONResponse:
     png = await asyncio.to_thread(_png, given.face_png) if given.face_png else None
     session = given.session
     if session:
-        await _there(service, client, session)
+        await _written(service, client, session)
+        await asyncio.to_thread(service.sessions.get, session, client.sees)
     add = service.corrections.add
     id = await asyncio.to_thread(
         add, client.id, given.model or service.recognizer.card.name, given.expression,
@@ -178,13 +179,12 @@ def _on(service: Service, client: Client, session: str) -> Any:
     return next((live for live in seen if live.session == session), None)
 
 
-async def _there(service: Service, client: Client, session: str) -> None:
-    """Raises LookupError for a session that is not the client's; of one that is on all is put in the store so far."""
+async def _written(service: Service, client: Client, session: str) -> None:
+    """Of a session that is on, all is put in the store so far."""
     live = _on(service, client, session)
     if live and live.keeps:
         live.keep()
         await asyncio.wrap_future(live.write(lambda id: None))
-    await asyncio.to_thread(service.sessions.get, session, client.sees)
 
 
 def _png(text: str) -> bytes:
@@ -219,7 +219,7 @@ async def sessions(request: Request) -> JSONResponse:
 async def session(request: Request, id: str) -> JSONResponse:
     """All that is kept of a session but pictures: a row a second and face, and its marks."""
     service, client = client_for(request, "sessions")
-    await _there(service, client, id)
+    await _written(service, client, id)
     return JSONResponse(await asyncio.to_thread(service.sessions.export, id, client.sees))
 
 
@@ -227,16 +227,16 @@ async def session(request: Request, id: str) -> JSONResponse:
 async def session_csv(request: Request, id: str) -> Response:
     """The same as a table."""
     service, client = client_for(request, "sessions")
-    await _there(service, client, id)
-    whole = await asyncio.to_thread(service.sessions.export, id, client.sees)
-    text = await asyncio.to_thread(_csv, whole["moments"], whole["marks"])
+    await _written(service, client, id)
+    text = await asyncio.to_thread(lambda: _csv(service.sessions.export(id, client.sees)))
     service.write(service.store.note, client.id, "export session", id)
     name = f'attachment; filename="session-{id[:8]}.csv"'
     return Response(text, media_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
 
 
-def _csv(moments: Sequence[dict[str, Any]], marks: Sequence[dict[str, Any]]) -> str:
+def _csv(session: dict[str, Any]) -> str:
     """A row a second and face; a mark has a row of its own, at its second."""
+    moments, marks = session["moments"], session["marks"]
     names = list(moments[0]["probability"]) if moments else []
     rows = [(m["second"], m["track"], m["frames"], m["unsure"], *m["probability"].values(), "") for m in moments]
     rows += [(int(m["time_s"]), "", "", "", *[""] * len(names), _harmless(m["text"])) for m in marks]
@@ -254,7 +254,7 @@ def _harmless(text: str) -> str:
 async def crops(request: Request, id: str) -> Response:
     """The crops of faces that were recorded with consent, as a ZIP of PNG files named by second and track."""
     service, client = client_for(request, "sessions")
-    await _there(service, client, id)
+    await _written(service, client, id)
     data = await asyncio.to_thread(lambda: _zip(service.sessions.records(id, client.sees)))
     service.write(service.store.note, client.id, "export crops", id)
     name = f'attachment; filename="session-{id[:8]}-crops.zip"'
@@ -275,7 +275,7 @@ async def mark(request: Request, id: str) -> JSONResponse:
     service, client = client_for(request, "sessions")
     allowed(service, client)
     given = await form_of(request, schemas.Mark)
-    await _there(service, client, id)
+    await _written(service, client, id)
     await asyncio.to_thread(service.sessions.mark, id, given.time_s, given.text, client.sees)
     return JSONResponse({"time_s": given.time_s, "text": given.text}, 201)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import socketio
@@ -54,18 +54,13 @@ def socket_io(service: Service, board: Board) -> socketio.AsyncServer:
             client = admit(service, environ["asgi.scope"], key_in(auth))
         except Problem as problem:
             raise socketio.exceptions.ConnectionRefusedError(problem.to_dict()) from None
-        pending: set[asyncio.Task[None]] = set()
-
-        def later(work: Any) -> None:
-            task = asyncio.ensure_future(work)
-            pending.add(task)
-            task.add_done_callback(pending.discard)
+        pending: set[asyncio.Future[Any]] = set()
 
         def send(event: str, data: Any) -> None:
-            later(server.emit(event, data, to=sid, namespace=NAMESPACE))
+            _begin(server.emit(event, data, to=sid, namespace=NAMESPACE), pending)
 
         def hang_up() -> None:
-            later(server.disconnect(sid, namespace=NAMESPACE))
+            _begin(server.disconnect(sid, namespace=NAMESPACE), pending)
 
         connections[sid] = Live(service, client, send, lambda: waiting(sid) > SLOW, hang_up)
         send("hello", connections[sid].hello())
@@ -97,16 +92,22 @@ def _bounded(server: socketio.AsyncServer, service: Service) -> None:
     async def bounded(id: str, environ: dict[str, Any]) -> Any:
         if len(server.eio.sockets) > 2 * service.settings.cameras:
             return False
-        asyncio.get_running_loop().call_later(JOIN, lambda: leaving.add(asyncio.ensure_future(unjoined(id))))
+        asyncio.get_running_loop().call_later(JOIN, lambda: _begin(unjoined(id), leaving))
         return await opened(id, environ)
 
     async def unjoined(id: str) -> None:
-        leaving.discard(asyncio.current_task())
         if not any(server.manager.sid_from_eio_sid(id, name) for name in (NAMESPACE, DASHBOARDS)):
             await server.eio.disconnect(id)
 
-    leaving: set[Any] = set()
+    leaving: set[asyncio.Future[Any]] = set()
     server.eio.on("connect", bounded)
+
+
+def _begin(work: Coroutine[Any, Any, Any], pending: set[asyncio.Future[Any]]) -> None:
+    """Do it beside the rest; it is held in `pending` until it is done, for the loop itself would forget it."""
+    task = asyncio.ensure_future(work)
+    pending.add(task)
+    task.add_done_callback(pending.discard)
 
 
 def _quiet() -> logging.Logger:

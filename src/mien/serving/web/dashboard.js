@@ -2,7 +2,7 @@
 
 import { blank, colour, percent } from "./draw.js";
 import { save } from "./save.js";
-import { admitted, ask, key } from "./server.js";
+import { admitted, ask, socketTo } from "./server.js";
 
 const $ = (id) => document.getElementById(id);
 const MINUTES = 5;
@@ -13,10 +13,7 @@ let labels = [];
 let opened = null;
 
 function watch() {
-  const address = new URL("/v1/dashboard", location.href);
-  address.protocol = address.protocol.replace("http", "ws");
-  if (key()) address.searchParams.set("key", key());
-  const socket = new WebSocket(address);
+  const socket = socketTo("/v1/dashboard");
   let refused = false;
   socket.onmessage = ({ data }) => {
     const [event, message] = JSON.parse(data);

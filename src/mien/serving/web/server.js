@@ -33,6 +33,14 @@ export async function admitted() {
 export const post = (path, body) =>
   ask(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 
+/** A WebSocket of this server; browsers let it send no header, so the key goes into the address. */
+export function socketTo(path) {
+  const address = new URL(path, location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  if (key()) address.searchParams.set("key", key());
+  return new WebSocket(address);
+}
+
 /** What the server's recognizer does, in the form that the one in the browser has as well. */
 export const server = {
   name: "server",
@@ -43,10 +51,7 @@ export const server = {
 
   /** `on`: {hello, result, end}. Gives {frame(bitmap or video, time), tell(event, data), close}. */
   live(on) {
-    const address = new URL("/v1/live", location.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    if (key()) address.searchParams.set("key", key());
-    const socket = new WebSocket(address);
+    const socket = socketTo("/v1/live");
     socket.binaryType = "arraybuffer";
     const camera = { seq: 0, credit: 0, sent: new Map(), open: false, rest: 0 };
     socket.onmessage = ({ data }) => {
