@@ -266,7 +266,7 @@ CROPS: dict[str, Any] = {
 MARKED: dict[str, Any] = {
     "openapi_extra": _sent("Mark"),
     "responses": {
-        201: _json("Noted", Mark, {"time_s": 12.5, "text": "second question"}),
+        201: _json("Noted", Mark, MARK),
         **problems(400, *EVERYWHERE, 404, 413, 415, 422),
     },
 }

@@ -34,6 +34,9 @@ function working(on) {
   $("work").hidden = !on;
 }
 
+/** What faces are seen in. */
+const shown = () => ($("picture").hidden ? $("video") : $("picture"));
+
 function render(answer, source) {
   state.answer = answer;
   savable();
@@ -292,7 +295,7 @@ function correct(i) {
   $("correct").returnValue = "no";
   const crop = document.createElement("canvas");
   crop.width = crop.height = 192;
-  draw.thumb(crop, $("picture").hidden ? $("video") : $("picture"), face);
+  draw.thumb(crop, shown(), face);
   $("correct").showModal();
   $("correct").onclose = async () => {
     const chosen = names.querySelector(":checked")?.value;
@@ -322,7 +325,7 @@ function thanks(i) {
 const stem = () => state.name.replace(/\.[^.]*$/, "") || "mien";
 
 function savePicture() {
-  const source = $("picture").hidden ? $("video") : $("picture");
+  const source = shown();
   const canvas = document.createElement("canvas");
   paint(canvas, source, source.videoWidth || source.width, source.videoHeight || source.height);
   const over = $("overlay");
@@ -377,6 +380,7 @@ window.addEventListener("resize", () => {
   if (!$("work").hidden) outlined();
 });
 window.addEventListener("pagehide", stop);
+$("start").inert = false; // what is pressed before this script ran would be lost
 
 // ---- where the work is done: here by default, unless the server is this machine's own
 
