@@ -116,6 +116,7 @@ def test_what_is_no_dataset_is_said(tmp_path):
         _ = open_dataset(tmp_path / "empty").labels
 
 
+@pytest.mark.slow
 def test_fer2013_is_read_from_its_packed_form_bit_by_bit():
     packed, plain = (open_dataset(shared("data", name)) for name in ("fer2013.packed.npz", "fer2013.npz"))
     for i, (a, b) in enumerate(zip(packed, plain, strict=True)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from mien.card import ModelCard
 BINS = 15
 """As in Guo et al. 2017."""
 COLDEST, HOTTEST = 0.2, 8.0
-BENDS = tuple(round(0.05 * i, 2) for i in range(1, 41))
+MOST_BENT = 2.0
 
 
 def expected_calibration_error(probability: np.ndarray, targets: np.ndarray, bins: int = BINS) -> float:
@@ -34,24 +35,40 @@ def fit_calibration(card: ModelCard, logits: np.ndarray, shares: np.ndarray) -> 
     Temperature alone (Guo et al. 2017) cannot mend a net that is too sure where it half knows and not sure enough where
     it knows, as nets are that were trained with label smoothing. A bend must be worth its parameter (Schwarz 1978)."""
     straight = with_temperature(card, logits, shares, bend=0.0)
-    bent = min((with_temperature(card, logits, shares, bend=bend) for bend in BENDS), key=lambda fit: fit[0])
+    at = _lowest(lambda bend: with_temperature(card, logits, shares, bend)[0], 0.0, MOST_BENT, steps=12)
+    bent = with_temperature(card, logits, shares, bend=round(at, 2))
     worth = np.log(max(len(logits), 2)) / 2 / max(len(logits), 1)
     return bent[1] if bent[0] + worth < straight[0] else straight[1]
 
 
 def with_temperature(card: ModelCard, logits: np.ndarray, shares: np.ndarray, bend: float) -> tuple[float, ModelCard]:
-    """Loss and card at the best temperature with this bend, by golden section."""
+    """Loss and card at the best temperature with this bend."""
 
-    def at(log_t: float) -> tuple[float, ModelCard]:
-        hot = replace(card, temperature=float(np.exp(log_t)), bend=bend)
-        return negative_log_likelihood(hot.probabilities(logits), shares), hot
+    def hot(log_t: float) -> ModelCard:
+        return replace(card, temperature=float(np.exp(log_t)), bend=bend)
 
-    low, high = np.log(COLDEST), np.log(HOTTEST)
+    def loss(log_t: float) -> float:
+        return negative_log_likelihood(hot(log_t).probabilities(logits), shares)
+
+    best = _lowest(loss, np.log(COLDEST), np.log(HOTTEST), steps=20)
+    return loss(best), hot(best)
+
+
+def _lowest(loss: Callable[[float], float], low: float, high: float, steps: int) -> float:
+    """Where a function with one valley is lowest, by golden section."""
     golden = (np.sqrt(5) - 1) / 2
-    for _ in range(30):
-        a, b = high - golden * (high - low), low + golden * (high - low)
-        low, high = (low, b) if at(a)[0] < at(b)[0] else (a, high)
-    return at((low + high) / 2)
+    a, b = high - golden * (high - low), low + golden * (high - low)
+    at_a, at_b = loss(a), loss(b)
+    for _ in range(steps):
+        if at_a < at_b:
+            high, b, at_b = b, a, at_a
+            a = high - golden * (high - low)
+            at_a = loss(a)
+        else:
+            low, a, at_a = a, b, at_b
+            b = low + golden * (high - low)
+            at_b = loss(b)
+    return (low + high) / 2
 
 
 def confidence_for(probability: np.ndarray, targets: np.ndarray, error: float) -> float:
