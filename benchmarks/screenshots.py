@@ -54,7 +54,11 @@ def take(browser, url: str) -> None:
     camera.click("#consent button[value=yes]")
     camera.wait_for_selector(".card")
     board = opened("/dashboard")
-    board.wait_for_timeout(8000)
+    board.wait_for_timeout(6000)
+    camera.fill("#words", "second question")
+    camera.press("#words", "Enter")
+    camera.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    board.wait_for_timeout(3000)
     kept(camera, "camera")
     kept(board, "dashboard")
 

@@ -73,7 +73,7 @@ export function blank(canvas) {
 const SECONDS = 60;
 
 /** One line a name that was ever likely, over the last minute: solid as steadied, faint as each frame had it. */
-export function timeline(canvas, rows, labels) {
+export function timeline(canvas, rows, labels, marks = []) {
   const { pen, width, height } = blank(canvas);
   const now = rows.length ? rows[rows.length - 1].time : 0;
   const x = (row) => width - ((now - row.time) / SECONDS) * width;
@@ -101,4 +101,12 @@ export function timeline(canvas, rows, labels) {
     }
   }
   pen.globalAlpha = 1;
+  pen.fillStyle = colour("ink");
+  pen.font = "12px system-ui, sans-serif";
+  for (const mark of marks) {
+    pen.fillRect(x(mark), 0, 1, height);
+    const early = x(mark) > width / 2; // words stand where there is room for them
+    pen.textAlign = early ? "right" : "left";
+    pen.fillText(mark.text, x(mark) + (early ? -4 : 4), 18, 160);
+  }
 }

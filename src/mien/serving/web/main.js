@@ -12,7 +12,7 @@ const LOGGED = 20000; // answers of a video or camera that can be saved
 const WIDE = 640; // pixels of a live frame's longer side
 
 const state = {
-  engine: server, answer: null, name: "picture", live: null, stream: null, rows: [], labels: [], log: [], hours: "",
+  engine: server, answer: null, name: "picture", live: null, stream: null, rows: [], marks: [], labels: [], log: [], hours: "",
   chosen: null, followed: null, // of faces, by what tells them apart
   asked: 0, // what was begun last; what began before it and ends after it is not shown
   session: undefined, sessions: [], // that answers belong to; of this visit of which numbers are kept
@@ -74,7 +74,7 @@ const told = (answer) =>
 /** Leave what was shown. Gives a test of whether what begins now is still what is wanted. */
 function enter(name) {
   stop();
-  Object.assign(state, { answer: null, name, chosen: null, followed: null, rows: [], log: [], session: undefined });
+  Object.assign(state, { answer: null, name, chosen: null, followed: null, rows: [], marks: [], log: [], session: undefined });
   const mine = ++state.asked;
   complain("");
   savable();
@@ -240,7 +240,7 @@ function seen(message, video, since) {
   const now = performance.now() / 1e3;
   if (one) state.rows.push({ time: now, probability: one.probability, raw: one.raw });
   state.rows = state.rows.filter((row) => now - row.time < KEEP);
-  draw.timeline($("timeline"), state.rows, state.labels);
+  draw.timeline($("timeline"), state.rows, state.labels, state.marks);
   const lag = since === undefined ? message.latency_ms : performance.now() - since;
   state.lag = 0.9 * (state.lag ?? lag) + 0.1 * lag;
   $("pace").textContent = `answers after ${Math.round(state.lag)} ms`;
@@ -349,9 +349,13 @@ $("again").addEventListener("click", () => {
   $("lead").scrollIntoView();
   $("file").focus();
 });
-$("mark").addEventListener("click", () => {
-  state.live?.tell("mark", { text: "mark" });
-  say("This moment is marked.");
+$("mark").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = $("words").value.trim() || "mark";
+  state.live?.tell("mark", { text });
+  state.marks.push({ time: performance.now() / 1e3, text });
+  $("words").value = "";
+  say(`Marked: ${text}.`);
 });
 $("sample").addEventListener("click", async () => {
   try {
