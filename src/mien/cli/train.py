@@ -70,6 +70,17 @@ def train(
         typer.Option(metavar="FILE|DIR", help="Labelled faces that are pasted large into the scenes.", rich_help_panel=DETECT),
     ] = None,
     scenes_an_epoch: Annotated[int | None, typer.Option(min=2, help="[default: 4096]", rich_help_panel=DETECT)] = None,
+    side: Annotated[int | None, typer.Option(help="Pixels of a scene. [default: 192]", rich_help_panel=DETECT)] = None,
+    last_side: Annotated[
+        int | None, typer.Option(help="In the last quarter of the epochs. [default: 320]", rich_help_panel=DETECT)
+    ] = None,
+    mine: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the epochs after which the net's false alarms are shown to it; 1: never. [default: 0.5]",
+            rich_help_panel=DETECT,
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped, to the same result.")] = False,
 ) -> None:
     """Train a network on faces sorted by expression, or on photos with boxes around the faces.
@@ -86,7 +97,7 @@ def train(
         options = {
             "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed,
             "hold_out": tuple(hold_out) or None, "choose": tuple(choose) or None, "scenes_an_epoch": scenes_an_epoch,
-            "evaluate_every": evaluate_every, "start": started,
+            "evaluate_every": evaluate_every, "start": started, "side": side, "last_side": last_side, "mine": mine,
         }  # fmt: skip
         train_detector(data, run, resume, close_ups, _given(options))
         return

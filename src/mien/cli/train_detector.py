@@ -73,5 +73,8 @@ def _command(config: DetectConfig, data: Path, run: Path, close_ups: Path | None
 
     words = ["--task", "detect", "--data", data.name, "--run", run.name]
     words += ["--close-ups", close_ups.name] if close_ups else []
-    names = ("epochs", "batch_size", "scenes_an_epoch", "learning_rate", "seed", "start", "hold_out", "choose")
+    names = (
+        "epochs", "batch_size", "scenes_an_epoch", "side", "last_side", "learning_rate", "mine", "seed", "start",
+        "hold_out", "choose",
+    )  # fmt: skip
     return "mien train " + shlex.join(words + typed(config, DetectConfig(), names))
