@@ -27,6 +27,8 @@ from results import write
 WIDTH, HEIGHT, FPS = 640, 480, 25
 PILLAR = (300, 340)
 """Columns behind which faces pass."""
+GRAINS = 8
+"""Pictures of camera noise, in turn."""
 WAYS = {
     "every frame, whole picture": {"spare": False},
     "every frame, small pictures where that is enough": {},
@@ -43,6 +45,7 @@ def film(chips: list[np.ndarray], sizes: tuple[int, int], frames: int, seed: int
     speed, phase = draw.uniform(0.2, 0.7, (n, 2)), draw.uniform(0, 2 * np.pi, (n, 2))
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     ground = np.stack([80 + 90 * x / WIDTH, 70 + 90 * y / HEIGHT, 110 + 0 * x], axis=2).astype(np.uint8)
+    grain = draw.normal(0, 4, (GRAINS, HEIGHT, WIDTH, 3)).astype(np.int16)
     for frame in range(frames):
         t = frame / FPS
         picture, boxes = ground.copy(), np.zeros((n, 4), np.float32)
@@ -57,8 +60,8 @@ def film(chips: list[np.ndarray], sizes: tuple[int, int], frames: int, seed: int
         owner[:, slice(*PILLAR)] = -1
         area = [max(int((box[2] - box[0]) * (box[3] - box[1])), 1) for box in boxes]
         parts = [owner[int(b[1]) : int(b[3]), int(b[0]) : int(b[2])] == i for i, b in enumerate(boxes)]
-        noise = draw.normal(0, 4, picture.shape)
-        yield np.clip(picture + noise, 0, 255).astype(np.uint8), boxes, np.array([p.sum() for p in parts]) >= 0.5 * np.array(area)
+        grainy = np.clip(picture + grain[frame % GRAINS], 0, 255).astype(np.uint8)
+        yield grainy, boxes, np.array([p.sum() for p in parts]) >= 0.5 * np.array(area)
 
 
 def followed(stream: Stream, pictures) -> dict[str, float]:

@@ -1,43 +1,64 @@
-"""Open ONNX graphs: a path in, a session out that shares the processor with its neighbours."""
+"""Run ONNX graphs: a path in, a graph out that leaves the cores to its neighbours when it has run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from threading import local
 from typing import Any
 
-_shared: bool | None = None
+import numpy as np
+
+_here = local()
 
 
-def share(threads: int = 0) -> bool:
-    """Size the pool of threads that all sessions of this process share; 0: a thread for each core. The first call decides.
+@contextmanager
+def alone() -> Iterator[None]:
+    """Graphs that run inside work in the thread that calls them and in no other: for who has a caller on each core.
 
-    1 has each session work in the thread that calls it: for who has a caller on each core. Spread over threads a small
-    net is ready sooner, but costs half as much again: for 32 cameras a frame took a server 14 ms of the processor on a pool
-    of two, 9 ms on one of one. False where this ONNX Runtime knows no common pool."""
-    global _shared
-    if _shared is None:
-        import onnxruntime
-
-        size = getattr(onnxruntime, "set_global_thread_pool_sizes", None)
-        if size:
-            size(threads, 1)
-        _shared = size is not None
-    return _shared
+    Spread over two cores a small net is ready sooner (a frame with one face in 4.1 ms instead of 5.4), but costs more
+    (6.9 ms of the processor)."""
+    before, _here.alone = getattr(_here, "alone", False), True
+    try:
+        yield
+    finally:
+        _here.alone = before
 
 
-def session(graph: str | Path | bytes) -> Any:
-    """An ONNX Runtime session on the CPU, on the threads that all sessions of mien share.
+class Graph:
+    """An ONNX graph on the CPU. `run` spreads its work over all cores, but see `alone`.
 
-    Each session would have a pool of its own, whose threads wait actively for work and so take the cores from the
-    pools of the others; told to wait idly, they wake too late for nets as small as these. One pool has neither fault:
-    on two cores a frame with five faces took 75 ms with active pools, 52 with idle ones, 42 with one for all."""
+    ONNX Runtime gives each graph threads of its own. Left to themselves they go on waiting actively when they have run
+    and so take the cores from the next graph; told to wait idly, they wake too late for nets as small as these. So they
+    stop when the run ends: a frame with one face took 4.1 ms so, 5.8 with active and 4.9 with idle threads."""
+
+    def __init__(self, graph: str | Path | bytes) -> None:
+        """Raises what ONNX Runtime raises: a class of its own for each status."""
+        self._graph = graph if isinstance(graph, bytes) else str(graph)
+        self._spread = _session(self._graph, spread=True)
+        self.inputs = {i.name: i.shape for i in self._spread.get_inputs()}
+        """Shapes by name; a size that is free is a name or None."""
+        self.outputs = {o.name: o.shape for o in self._spread.get_outputs()}
+
+    @cached_property
+    def _alone(self) -> Any:
+        return _session(self._graph, spread=False)
+
+    def run(self, image: np.ndarray, names: Sequence[str] | None = None) -> list[np.ndarray]:
+        """The outputs of these names, or all, for the first input."""
+        session = self._alone if getattr(_here, "alone", False) else self._spread
+        return list(session.run(names, {next(iter(self.inputs)): image}))
+
+
+def _session(graph: str | bytes, spread: bool) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    if share():
-        options.use_per_session_threads = False
+    if spread:
+        options.add_session_config_entry("session.force_spinning_stop", "1")
     else:
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    source = graph if isinstance(graph, bytes) else str(graph)
-    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -31,7 +31,7 @@ def test_it_can_be_saved_and_exported(name, tmp_path):
     import keras
 
     from mien.models import MODELS
-    from mien.runtime import session
+    from mien.runtime import Graph
     from mien.training.export import export_onnx
 
     net = MODELS[name]({"labels": 7, "votes": 7})
@@ -41,8 +41,8 @@ def test_it_can_be_saved_and_exported(name, tmp_path):
     again = keras.ops.convert_to_numpy(keras.saving.load_model(tmp_path / "net.keras")(x)["votes"])
     assert np.abs(again - want).max() < 1e-5
     export_onnx(net, tmp_path / "net.onnx")
-    graph = session(tmp_path / "net.onnx")
-    (found,) = graph.run(["votes"], {"chips": x})
+    graph = Graph(tmp_path / "net.onnx")
+    (found,) = graph.run(x, ["votes"])
     assert np.abs(found - want).max() < 1e-4
-    (alone,) = graph.run(["votes"], {"chips": x[2:3]})
+    (alone,) = graph.run(x[2:3], ["votes"])
     assert np.abs(alone[0] - found[2]).max() < 1e-5

@@ -190,3 +190,29 @@ def test_who_joins_nothing_is_sent_away_and_there_are_only_so_many_places(start_
     taken, refused, seconds = asyncio.run(opened())
     assert (taken <= 6, refused >= 6) == (True, True)
     assert seconds < 15
+
+
+def test_who_tries_many_wrong_keys_is_told_to_wait_and_a_right_one_is_let_in_all_the_same(start_server, tmp_path):
+    token = key(tmp_path)
+    running = start_server("--data", tmp_path, **OPEN)
+    answers = [running.ask("/v1/models", **bearer(f"mien_wrong_{i}")) for i in range(40)]
+    assert {a.status for a in answers[:30]} == {401}
+    assert answers[-1].status == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert running.ask("/v1/models", **bearer(token)).status == 200
+
+
+def test_who_connects_too_often_is_sent_away(start_server, tmp_path):
+    token = key(tmp_path)
+    running = start_server("--data", tmp_path, **OPEN, MIEN_SERVE_RATE="3")
+
+    async def connected():
+        async with websockets.connect(running.url.replace("http", "ws") + f"/v1/live?key={token}") as socket:
+            return json.loads(await socket.recv())
+
+    async def tried():
+        return [await connected() for _ in range(4)]
+
+    answers = asyncio.run(tried())
+    assert [event for event, _ in answers[:3]] == ["hello"] * 3
+    assert (answers[3][0], answers[3][1]["status"]) == ("problem", 429)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mien.card import ModelCard
 from mien.labels import LabelSet
-from mien.runtime import session
+from mien.runtime import Graph
 from mien.weights import find_graph
 
 
@@ -28,16 +27,16 @@ class OnnxClassifier:
         return self.card.labels
 
     @cached_property
-    def _session(self) -> Any:
+    def _net(self) -> Graph:
         try:
-            graph = session(self._graph)
+            graph = Graph(self._graph)
         except Exception as error:  # ONNX Runtime has a class of its own for each status
             raise ValueError(f"{self._graph}: ONNX Runtime cannot open it ({error})") from error
-        outputs, size = {o.name: o.shape for o in graph.get_outputs()}, self.card.preprocessing.size
-        if outputs.get(self.card.output, [None])[-1] != len(self.labels):
+        size, given = self.card.preprocessing.size, next(iter(graph.inputs.values()))
+        if graph.outputs.get(self.card.output, [None])[-1] != len(self.labels):
             raise ValueError(f"{self.path}: no output {self.card.output!r} of {len(self.labels)} names in {self._graph.name}")
-        if graph.get_inputs()[0].shape[1:3] != [size, size]:
-            raise ValueError(f"{self.path}: {self._graph.name} takes chips of {graph.get_inputs()[0].shape[1:3]}, not {size}")
+        if given[1:3] != [size, size]:
+            raise ValueError(f"{self.path}: {self._graph.name} takes chips of {given[1:3]}, not {size}")
         return graph
 
     def __call__(self, chips: np.ndarray) -> np.ndarray:
@@ -52,9 +51,7 @@ class OnnxClassifier:
         return (logits + self._run(x[:, :, ::-1])) / 2 if self.card.mirror else logits
 
     def _run(self, x: np.ndarray) -> np.ndarray:
-        name = self._session.get_inputs()[0].name
-        (logits,) = self._session.run([self.card.output], {name: np.ascontiguousarray(x)})
-        return np.asarray(logits)
+        return self._net.run(np.ascontiguousarray(x), [self.card.output])[0]
 
     def __repr__(self) -> str:
         return f"OnnxClassifier({self.card.name!r}, {self.path})"

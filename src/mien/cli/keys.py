@@ -11,12 +11,18 @@ app = typer.Typer(help="Make, list and revoke the keys of a server's clients.", 
 Data = Annotated[str, typer.Option(metavar="DIR", help="Of the server's database.")]
 
 
-def _keys(data: str):  # type: ignore[no-untyped-def]
-    from mien.feedback.keys import Keys
+def opened(data: str):  # type: ignore[no-untyped-def]
+    """The store in this folder, or in a server's own."""
     from mien.feedback.store import Store
     from mien.serving.settings import data_folder, settings
 
-    return Keys(Store(data or settings().data or data_folder()))
+    return Store(data or settings().data or data_folder())
+
+
+def _keys(data: str):  # type: ignore[no-untyped-def]
+    from mien.feedback.keys import Keys
+
+    return Keys(opened(data))
 
 
 @app.command()
@@ -43,7 +49,7 @@ def list_keys(json: Annotated[bool, typer.Option("--json", help="The same as JSO
     from json import dumps
 
     rows = [
-        {"id": k.id, "name": k.name, "scopes": sorted(k.scopes), "created": _day(k.created), "revoked": _day(k.revoked)}
+        {"id": k.id, "name": k.name, "scopes": sorted(k.scopes), "created": day(k.created), "revoked": day(k.revoked)}
         for k in _keys(data).all()
     ]
     if json:
@@ -68,5 +74,6 @@ def revoke(id: Annotated[str, typer.Argument(help="As mien keys list shows it.")
     typer.echo(f"{id} is refused from now on")
 
 
-def _day(time: float | None) -> str | None:
+def day(time: float | None) -> str | None:
+    """As people read it."""
     return None if time is None else datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M UTC")

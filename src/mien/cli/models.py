@@ -56,7 +56,7 @@ def pull(
     """Fetch the weights of a detector that is not ours into the cache, checked by SHA-256."""
     from mien.fetch import fetch
     from mien.image import read_file
-    from mien.runtime import session
+    from mien.runtime import Graph
     from mien.weights import readable, store
 
     if name not in PULLS:
@@ -68,6 +68,6 @@ def pull(
     web = "://" in place
     data = fetch(place, MOST_BYTES, timeout=600, private=allow_private) if web else read_file(Path(place), MOST_BYTES)
     with readable(place):
-        session(data)  # what is no network is not kept
+        Graph(data)  # what is no network is not kept
     target = store(data, file, sha256 or known)
     typer.echo(f"{name}: {len(data):,} bytes in {target}" + ("" if sha256 or known else " (no SHA-256 to check it by)"))

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from mien.boxes import clipped, suppress
 from mien.faces import Faces
 from mien.image import fit
-from mien.runtime import session
+from mien.runtime import Graph
 from mien.weights import cached, readable
 
 SIDE, CELLS = 192, 48
@@ -32,17 +32,17 @@ class BlazeFace:
     name: ClassVar[str] = "blazeface"
 
     @cached_property
-    def _net(self) -> Any:
+    def _net(self) -> Graph:
         how = "get them with: mien models pull blazeface --from FILE; or name a file: blazeface:FILE"
         weights = cached("blazeface.onnx", self.path, how)
         with readable(weights):
-            return session(weights)
+            return Graph(weights)
 
     def __call__(self, image: np.ndarray) -> Faces:
         small, shrunk = fit(image, SIDE)
         square = np.zeros((SIDE, SIDE, 3), np.float32)
         square[: small.shape[0], : small.shape[1]] = small / 127.5 - 1
-        out = self._net.run(None, {self._net.get_inputs()[0].name: square[None]})
+        out = self._net.run(square[None])
         raw, logits = sorted((o.reshape(CELLS * CELLS, -1) for o in out), key=lambda o: -o.shape[1])
         scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -100, 100)))
         keep = np.nonzero(scores >= self.score)[0]

@@ -19,7 +19,7 @@ from mien.card import DetectorCard
 from mien.errors import insist
 from mien.faces import Faces
 from mien.image import fit
-from mien.runtime import session
+from mien.runtime import Graph
 from mien.weights import find_detector, find_graph
 
 MULTIPLE = 64
@@ -65,9 +65,7 @@ class MienFace:
         if self.net is not None:
             return self.net
         path = find_detector(self.weights)
-        graph = session(find_graph(self.card, path))
-        name = graph.get_inputs()[0].name
-        return lambda images: graph.run(None, {name: images})
+        return Graph(find_graph(self.card, path)).run
 
     @cached_property
     def card(self) -> DetectorCard:

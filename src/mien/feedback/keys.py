@@ -20,7 +20,7 @@ SCOPES = {
     "live": "send live frames",
     "feedback": "correct answers",
     "sessions": "list, export and erase its own sessions",
-    "dashboard": "see everybody's sessions and figures",
+    "dashboard": "see the figures, and see, mark and erase everybody's sessions",
 }
 START = "mien"
 """Of every token, so that scanners for secrets know one: mien_<id>_<secret>."""

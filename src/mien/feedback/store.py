@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.pool import StaticPool
 
 from mien.feedback import tables
@@ -50,6 +50,13 @@ class Store:
         row = {"time": time.time(), "actor": actor, "action": action, "subject": subject, "detail": detail}
         with self.writing() as c:
             c.execute(insert(tables.audit).values(row))
+
+    def notes(self, last: int) -> list[dict[str, Any]]:
+        """The last so many lines of the audit log, oldest first: time, actor, action, subject, detail."""
+        newest = select(tables.audit).order_by(tables.audit.c.id.desc()).limit(last)
+        with self.reading() as c:
+            rows = [dict(row._mapping) for row in c.execute(newest)]
+        return rows[::-1]
 
     def forget(self) -> None:
         """Let what was erased leave the write-ahead log, too."""

@@ -36,12 +36,15 @@ class Client:
 
 
 def client_of(service: Service, scope: MutableMapping[str, Any], token: str = "") -> Client:
-    """Of an ASGI scope. `token`: where it cannot be in a header. Raises Problem 401 for a wrong or absent key."""
+    """Of an ASGI scope. `token`: where it cannot be in a header. Raises Problem 401 for a wrong or absent key, 429 for many."""
     address, headers = (scope.get("client") or ("", 0))[0], Headers(scope=scope)
     token = token or _token(headers)
     if token:
         key = service.keys.of(token)
         if key is None:
+            wait = service.wrong_keys.wait(address)
+            if wait > 0:  # who has a right one is let in all the same, for an address may be that of many
+                raise _too_often(f"more than {service.wrong_keys.per_minute:g} wrong keys a minute", wait)
             raise Problem(401, "this key is unknown or was revoked", would_work="Ask the server's owner for a key.")
         return Client(key.id, address, key.scopes)
     forwarded = any(name in headers for name in FORWARDED)
@@ -77,10 +80,12 @@ def allowed(service: Service, client: Client, pictures: int = 1) -> None:
     name = f"address {client.address}" if client.id == LOCAL else f"key {client.id}"  # a proxy's address is everybody's
     seconds = service.rates.wait(name, pictures)
     if seconds > 0:
-        raise Problem(
-            429, f"more than {service.settings.rate:g} pictures a minute", kind="rate",
-            would_work=f"Wait {seconds:.0f} s.", headers={"Retry-After": str(int(seconds) + 1)},
-        )  # fmt: skip
+        raise _too_often(f"more than {service.settings.rate:g} pictures a minute", seconds)
+
+
+def _too_often(what: str, seconds: float) -> Problem:
+    whole = int(seconds) + 1
+    return Problem(429, what, kind="rate", would_work=f"Wait {whole} s.", headers={"Retry-After": str(whole)})
 
 
 def _token(headers: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 from mien.detectors import crop_of
 from mien.faces import Faces
 from mien.feedback.sessions import Timeline, new_id
-from mien.serving.auth import LOCAL, Client, client_of, may
+from mien.serving.auth import LOCAL, Client, allowed, client_of, may
 from mien.serving.camera import Camera
 from mien.serving.problems import Problem
 from mien.serving.rates import Rates
@@ -214,11 +214,12 @@ def _text(data: Mapping[str, Any], name: str, most: int) -> str:
 
 
 def admit(service: Service, scope: MutableMapping[str, Any], token: str) -> Client:
-    """Raises Problem for who may not come in, or when all places are taken."""
+    """Raises Problem for who may not come in, comes too often (each time counts as a picture), or when all places are taken."""
     if not service.ready:
         raise Problem(503, "the server is starting or stopping")
     client = client_of(service, scope, token)
     may(client, "live")
+    allowed(service, client)
     if len(service.cameras) >= service.settings.cameras:
         raise Problem(503, f"all {service.settings.cameras} live places are taken", would_work="Try again later.")
     own = sum(live.client.id == client.id for live in list(service.cameras))

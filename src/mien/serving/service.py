@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -16,13 +17,16 @@ from mien.feedback.keys import Keys
 from mien.feedback.sessions import Sessions
 from mien.feedback.store import Store
 from mien.recognizer import Recognizer
-from mien.runtime import share
+from mien.runtime import alone
 from mien.serving.engine import Engine
 from mien.serving.metrics import Metrics
 from mien.serving.rates import Rates
 from mien.serving.settings import Settings, data_folder
 from mien.smoothing import SMOOTHERS
 from mien.stream import Stream
+
+WRONG_KEYS = 30
+"""A minute, from one address."""
 
 
 class Service:
@@ -34,15 +38,16 @@ class Service:
         self.ready = False
         self.cameras: dict[Any, Any] = {}
         """Live connections (mien.serving.live.Live), by themselves."""
-        self.rates = Rates(settings.rate)
+        self.rates, self.wrong_keys = Rates(settings.rate), Rates(WRONG_KEYS)
         self._writer = ThreadPoolExecutor(1, "mien-store")
 
     def open(self) -> None:
         """Once. Raises ValueError where a setting names what is not there, or others may come and there is no key for them."""
         if self.ready:
             return
-        share(1)  # each of the engine's threads keeps a core busy
-        self.recognizer.classify(*self.recognizer.find(np.zeros((240, 320, 3), np.uint8)))  # both nets are opened, and warm
+        for how in (nullcontext, alone):  # as the engine runs the nets; all are opened, and warm
+            with how():
+                self.recognizer.classify(*self.recognizer.find(np.zeros((240, 320, 3), np.uint8)))
         self.refuse_strangers()
         _ = self.smoother, self.engine
         self.ready = True

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from mien.runtime import session
+from mien.runtime import Graph
 
 CLOSE = 1e-4
 """Largest difference of any output that is let pass, as a share of the largest output or of one."""
@@ -95,10 +95,10 @@ def _rename(graph: Any, old: str, new: str) -> None:
 def _check(net: keras.Model, path: Path) -> None:
     x = _example(net)
     want = {name: keras.ops.convert_to_numpy(z) for name, z in net(x, training=False).items()}
-    graph = session(path)
-    planes = graph.get_inputs()[0].shape[-1] != x.shape[-1]
+    graph = Graph(path)
+    planes = next(iter(graph.inputs.values()))[-1] != x.shape[-1]
     fed = np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if planes else x
-    for name, found in zip(want, graph.run(list(want), {graph.get_inputs()[0].name: fed}), strict=True):
+    for name, found in zip(want, graph.run(fed, list(want)), strict=True):
         gap = float(np.abs(found - want[name]).max() / max(np.abs(found).max(), 1.0))
         if gap > CLOSE:
             raise RuntimeError(f"{path}: the graph's {name} differs from the net's by {gap:.1e}")
