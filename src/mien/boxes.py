@@ -34,14 +34,12 @@ def overlap_of_smaller(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float, overlap=iou) -> np.ndarray:  # type: ignore[no-untyped-def]
     """Non-maximum suppression: indices kept, best score first; none overlaps a better one by more than `threshold`."""
     order = np.argsort(-scores, kind="stable")
-    pairs = overlap(boxes[order], boxes[order]) > threshold
     kept: list[int] = []
-    gone = np.zeros(len(order), bool)
-    for i in range(len(order)):
-        if not gone[i]:
-            kept.append(i)
-            gone |= pairs[i]
-    return order[np.array(kept, int)]
+    while len(order):
+        best, order = order[0], order[1:]
+        kept.append(best)
+        order = order[overlap(boxes[best : best + 1], boxes[order])[0] <= threshold]  # a row at a time: crowds have thousands
+    return np.array(kept, int)
 
 
 def longer_side(boxes: np.ndarray) -> np.ndarray:

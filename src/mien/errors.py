@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class MienError(Exception):
     """An input that cannot be read; `kind` is a stable word, the message names the input and what would work."""
@@ -38,6 +42,18 @@ def insist(record: object, *rules: tuple[str, bool, str]) -> None:
     for name, holds, wanted in rules:
         if not holds:
             raise ValueError(f"{name} is {getattr(record, name)!r}; wanted {wanted}")
+
+
+@contextmanager
+def config_in(path: Path, what: str) -> Iterator[None]:
+    """Whatever goes wrong inside says which file is not the config of a run of this kind."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        said = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{path} is not the config of a {what}'s run: {said}") from error
 
 
 def printable(text: str) -> str:

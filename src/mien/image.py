@@ -101,7 +101,7 @@ def size_of(path: Path) -> tuple[int, int] | None:
         with Image.open(path, formats=FORMATS) as picture:
             turned = picture.getexif().get(ORIENTATION, 1) > 4
             return picture.size[::-1] if turned else picture.size
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 
 

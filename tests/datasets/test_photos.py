@@ -1,12 +1,14 @@
 """Photos with boxes: three formats, and what is wrong with them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from helpers import encoded, faceless
-from mien.datasets.photos import open_photos
+from helpers import encoded, faceless, noise
+from mien.datasets.photos import open_photos, some_readable
+from mien.image import size_of
 
 POINTS = [12, 14, 20, 14, 16, 18, 13, 22, 19, 22]
 
@@ -81,8 +83,77 @@ def test_an_absent_or_broken_picture_is_named_and_skipped(folder):
 
 
 def test_a_set_without_faces_is_refused_before_training(folder):
-    with pytest.raises(ValueError, match="no usable face in 1 photos"):
-        own(folder, {"empty.png": {"faces": []}})
+    photos = own(folder, {"empty.png": {"faces": []}})
+    with pytest.raises(ValueError, match="no photo with a face to learn from"):
+        some_readable([p for p in photos if len(p)], "to learn from")
+    with pytest.raises(ValueError, match=r"no picture that can be used; the first of 1 problems: .*nope\.png"):
+        own(folder, {"nope.png": {"faces": []}})
+
+
+def test_photos_that_no_decoder_reads_are_refused_before_training(folder):
+    whole = encoded(noise(60, 80, 3), "JPEG")
+    (folder / "images" / "half.jpg").write_bytes(whole[: len(whole) // 2])
+    photos = own(folder, {"half.jpg": {"faces": [{"box": [10, 10, 12, 16]}]}, "empty.png": {"faces": []}})
+    with pytest.raises(ValueError, match=r"none of 1 can be read, such as .*half\.jpg"):
+        some_readable([p for p in photos if len(p)], "to learn from")
+
+
+def test_a_box_ends_where_its_picture_does_and_a_machine_says_how_sure_it_was(folder):
+    faces = [{"box": [-4, 10, 20, 80], "score": 0.8}, {"box": [10, 10, 20, 20], "score": "high"}, [10, 10, 5, 5]]
+    (photo,) = own(folder, {"a.png": {"faces": faces}})
+    width, height = size_of(photo.path)
+    assert photo.box.tolist() == [[0, 10, 16, height], [10, 10, 30, 30], [10, 10, 15, 15]]
+    assert width > 30
+    assert photo.score == pytest.approx([0.8, np.nan, np.nan], nan_ok=True)
+
+
+def test_a_picture_named_twice_counts_once(folder):
+    (folder / "w.txt").write_text("a.png\n1\n10 10 12 16\na.png\n1\n20 10 12 16\n")
+    photos = open_photos(folder / "w.txt")
+    assert [len(p) for p in photos] == [1]
+    assert "named twice" in photos.problems[0]
+
+
+def test_a_picture_of_an_unknown_kind_takes_no_faces_from_its_neighbour(folder):
+    (folder / "w.txt").write_text("5 5 5 5\na.png\n1\n10 10 12 16\nx.ppm\n1\n20 10 12 16\nodd line here\n")
+    photos = open_photos(folder / "w.txt")
+    assert [photo.box[:, 0].tolist() for photo in photos] == [[10]]
+    assert ["before any picture" in photos.problems[0], "x.ppm" in photos.problems[1]] == [True, True]
+
+
+def test_of_coco_s_categories_only_faces_are_taken(folder):
+    boxes = [{"image_id": 1, "category_id": k, "bbox": [10 * k, 10, 12, 16]} for k in (1, 2)]
+    image = {"id": 1, "file_name": "a.png"}
+
+    def coco(*names):
+        listed = [{"id": k + 1, "name": name} for k, name in enumerate(names)]
+        raw = {"images": [image, "x"], "annotations": [*boxes, "x", {"image_id": [1]}], "categories": listed}
+        (folder / "c.json").write_text(json.dumps(raw))
+        return open_photos(folder / "c.json")
+
+    photos = coco("dog", "Face")
+    assert [photo.box[:, 0].tolist() for photo in photos] == [[20]]
+    assert ["annotations 2" in photos.problems[0], "images 1" in photos.problems[1]] == [True, True]
+    assert [photo.box[:, 0].tolist() for photo in coco("head")] == [[10]]
+    with pytest.raises(ValueError, match="no category is named face; there are: dog, person"):
+        coco("dog", "person")
+
+
+def test_the_official_layouts_are_read(tmp_path, folder):
+    shutil.copytree(folder / "images", tmp_path / "set" / "WIDER_train" / "images" / "0--Parade")
+    (tmp_path / "set" / "wider_face_split").mkdir()
+    (tmp_path / "set" / "wider_face_split" / "gt.txt").write_text("0--Parade/a.png\n1\n10 10 12 16 0 0 0 0 0 0\n")
+    (photo,) = open_photos(tmp_path / "set" / "wider_face_split" / "gt.txt")
+    assert (photo.source, len(photo)) == ("0--Parade", 1)
+
+
+def test_a_header_of_a_picture_too_large_is_named(folder):
+    bomb = bytearray(encoded(noise(40, 40, 3)))
+    bomb[16:24] = (30_000).to_bytes(4, "big") * 2
+    (folder / "images" / "bomb.png").write_bytes(bomb)
+    face = {"faces": [{"box": [10, 10, 12, 16]}]}
+    photos = own(folder, {"bomb.png": face, "a.png": face})
+    assert [p.path.name for p in photos] == ["a.png"]
 
 
 def test_an_unknown_source_is_an_error_that_names_those_there(folder):

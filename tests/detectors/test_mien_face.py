@@ -116,5 +116,9 @@ def test_no_pictures_give_no_answers():
 def test_an_absent_run_folder_is_an_error_that_says_what_is_wanted(tmp_path):
     with pytest.raises(FileNotFoundError, match="mien train --task detect"):
         MienFace(weights=tmp_path)(faceless())
-    with pytest.raises(ValueError, match="no detector named"):
+    with pytest.raises(ValueError, match="no such file or run folder"):
         load_detector(str(tmp_path / "absent"))
+    with pytest.raises(ValueError, match="no detector named"):
+        load_detector("absent")
+    with pytest.raises(ValueError, match="haar has no setting tiles; there are: scale"):
+        load_detector("haar", tiles=2)

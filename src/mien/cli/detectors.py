@@ -7,6 +7,26 @@ from typing import Annotated, Any
 
 import typer
 
+SEE = "How faces are looked for"
+LongestSide = Annotated[
+    int | None,
+    typer.Option(
+        min=32, help="Pixels to which a larger picture is shrunk for the detector; more finds smaller faces.", rich_help_panel=SEE
+    ),
+]
+Score = Annotated[
+    float | None, typer.Option(min=0.01, max=0.99, help="From which on a box counts as a face.", rich_help_panel=SEE)
+]
+Tiles = Annotated[
+    int | None, typer.Option(min=1, help="Look at N x N overlapping parts as well, for crowds.", metavar="N", rich_help_panel=SEE)
+]
+
+
+def seen(longest_side: int | None, score: float | None, tiles: int | None) -> dict[str, Any]:
+    """The settings of a detector that were given."""
+    given = {"longest_side": longest_side, "score": score, "tiles": tiles}
+    return {name: value for name, value in given.items() if value is not None}
+
 
 def detectors(
     json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,

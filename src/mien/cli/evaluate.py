@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from mien.cli.detectors import LongestSide, Score, Tiles, seen
 from mien.cli.errors import tell
-from mien.cli.train import DATA, DETECT, Task
+from mien.cli.train import DATA, DETECT, Task, refuse
 
 
 def evaluate(
@@ -25,6 +26,9 @@ def evaluate(
         list[str], typer.Option(metavar="SOURCE", help="Only photos from there; repeat it for several.", rich_help_panel=DETECT)
     ] = [],  # noqa: B006
     people: Annotated[bool, typer.Option("--people", help="Only boxes that people drew.", rich_help_panel=DETECT)] = False,
+    longest_side: LongestSide = None,
+    score: Score = None,
+    tiles: Tiles = None,
 ) -> None:
     """Score a model: accuracy, precision, recall and F1 of each class, macro-F1, calibration error, confusion.
 
@@ -37,8 +41,10 @@ def evaluate(
     if task is Task.detect:
         from mien.cli.evaluate_detector import evaluate_detector
 
-        evaluate_detector(model, data, source, people, to, json)
+        refuse("classify", split=split)
+        evaluate_detector(model, data, source, people, to, json, seen(longest_side, score, tiles))
         return
+    refuse("detect", source=source, people=people, longest_side=longest_side, score=score, tiles=tiles)
 
     from mien.classifiers import load_classifier
     from mien.datasets import open_dataset

@@ -9,7 +9,9 @@ from typing import Any
 import typer
 
 
-def evaluate_detector(detector: str, data: Path, sources: list[str], people: bool, to: Path | None, json: bool) -> None:
+def evaluate_detector(
+    detector: str, data: Path, sources: list[str], people: bool, to: Path | None, json: bool, settings: dict[str, Any]
+) -> None:
     from mien.cli.errors import tell
     from mien.datasets.photos import Photos, open_photos
     from mien.detectors import load_detector
@@ -20,14 +22,20 @@ def evaluate_detector(detector: str, data: Path, sources: list[str], people: boo
     if people:
         photos = Photos([p for p in photos if p.human is not None], photos.problems)
     truth = drawn_by_people if people else annotated
-    given = load_detector(detector)
+    given = load_detector(detector, **settings)
     fitted = set(photos.sources) & set(fitted_on(given))
     if fitted:
         typer.echo(f"{detector} was fitted on {', '.join(sorted(fitted))}: its scores there say little", err=True)
     every, score = loosened(given)
     scores = measured(found_in(every, photos.pictures(), truth), score)
     tell(photos.problems)
-    about = {"detector": detector, "sources": photos.sources, "fitted_on": sorted(fitted), "left_out": len(photos.problems)}
+    about = {
+        "detector": detector,
+        **settings,
+        "sources": photos.sources,
+        "fitted_on": sorted(fitted),
+        "left_out": len(photos.problems),
+    }
     report = {**about, **scores}
     if not report["images"]:
         raise ValueError(f"{data}: no photo with boxes drawn by people" if people else f"{data}: no photos")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.detectors import LongestSide, Score, Tiles, seen
 from mien.cli.errors import FAILED, complain
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def predict(
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep annotated copies in this folder.")] = None,
     model: Annotated[str | None, typer.Option(help="A packaged model (mien models list), a run folder or a card.")] = None,
     detector: Annotated[str | None, typer.Option(help="See mien detectors; yunet:FILE takes its weights from a file.")] = None,
+    longest_side: LongestSide = None,
+    score: Score = None,
+    tiles: Tiles = None,
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Of a video or camera, only each n-th frame.")] = 1,
     smooth: Annotated[
         str, typer.Option(help="Of a video or camera, steady each face's answers: none, ema or majority.")
@@ -42,6 +46,7 @@ def predict(
 
     Exits 0 when all went well, 1 when an input could not be read (its row says why), 2 on wrong usage.
     """
+    from mien.detectors import load_detector
     from mien.recognizer import Recognizer
     from mien.smoothing import SMOOTHERS
     from mien.sources import expand, frames
@@ -49,7 +54,8 @@ def predict(
 
     if save and save.exists() and not save.is_dir():
         raise ValueError(f"--save {save}: this is a file; a folder is wanted")
-    recognizer, smoother = Recognizer(detector, model), SMOOTHERS[smooth]
+    recognizer = Recognizer(load_detector(detector, **seen(longest_side, score, tiles)), model)
+    smoother = SMOOTHERS[smooth]
     names = expand(sources)
     failed = 0
     with ExitStack() as stack:

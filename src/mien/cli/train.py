@@ -40,7 +40,7 @@ def train(
     run: Annotated[Path, typer.Option(metavar="DIR", help="The run folder: config, history, checkpoint, model, card, report.")],
     task: Annotated[Task, typer.Option(help="Name expressions, or find faces.")] = Task.classify,
     model: Annotated[str | None, typer.Option(help="resnet or mini_xception. [default: resnet]")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="[default: 60]")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="[default: 60; to detect: 90]")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="[default: 128; to detect: 16]")] = None,
     optimizer: Annotated[str | None, typer.Option(help="sgd or adam. [default: the network's]")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At its top. [default: the network's]")] = None,
@@ -57,7 +57,7 @@ def train(
     ] = [],  # noqa: B006
     seed: Annotated[int | None, typer.Option(help="[default: 0]")] = None,
     start: Annotated[Path | None, typer.Option(metavar="RUN", help="Begin with the weights of this run, of any data.")] = None,
-    evaluate_every: Annotated[int | None, typer.Option(min=1, metavar="EPOCHS", help="[default: 1]")] = None,
+    evaluate_every: Annotated[int | None, typer.Option(min=1, metavar="EPOCHS", help="[default: 1; to detect: 10]")] = None,
     hold_out: Annotated[
         list[str], typer.Option(metavar="SOURCE", help="Photos that are not fitted on.", rich_help_panel=DETECT)
     ] = [],  # noqa: B006
@@ -94,6 +94,7 @@ def train(
     if task is Task.detect:
         from mien.cli.train_detector import train_detector
 
+        refuse("classify", model=model, optimizer=optimizer, votes=votes, adjust=adjust, mirror=mirror)
         options = {
             "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed,
             "hold_out": tuple(hold_out) or None, "choose": tuple(choose) or None, "scenes_an_epoch": scenes_an_epoch,
@@ -101,6 +102,10 @@ def train(
         }  # fmt: skip
         train_detector(data, run, resume, close_ups, _given(options))
         return
+    refuse(
+        "detect", hold_out=hold_out, choose=choose, close_ups=close_ups, scenes_an_epoch=scenes_an_epoch, side=side,
+        last_side=last_side, mine=mine,
+    )  # fmt: skip
     from mien.datasets import open_dataset
     from mien.training.config import TrainConfig
     from mien.training.finish import finish
@@ -133,6 +138,13 @@ def train(
         said = {k: v for k, v in card.metrics.get("PublicTest", {}).items() if isinstance(v, float)}
         typer.echo(f"{card.output}: " + "  ".join(f"{name} {value:.4f}" for name, value in said.items()))
     typer.echo(f"model, cards and report are in {run}; try: mien predict PHOTO --model {run}")
+
+
+def refuse(task: str, **options: Any) -> None:
+    """Raises ValueError for an option that only another task has."""
+    given = [name for name, value in options.items() if value not in (None, [], False)]
+    if given:
+        raise ValueError(f"--{given[0].replace('_', '-')} is an option of --task {task}")
 
 
 def _ask_for_the_right_folder(run: Path, resume: bool) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def train_detector(data: Path, run: Path, resume: bool, close_ups: Path | None, given: dict[str, Any]) -> None:
     """`given`: options of the command line that are fields of DetectConfig."""
     from mien.boxes import longer_side
-    from mien.datasets.photos import open_photos
+    from mien.datasets.photos import open_photos, some_readable
     from mien.evaluation.detection import READABLE
     from mien.training.detection.config import DetectConfig
     from mien.training.detection.finish import finish, scored
@@ -32,8 +32,9 @@ def train_detector(data: Path, run: Path, resume: bool, close_ups: Path | None, 
     photos = open_photos(data)
     tell(photos.problems)
     chosen = photos.only(config.choose) if config.choose else None
-    if chosen and not any((longer_side(p.box[~p.ignore]) >= READABLE[0]).any() for p in chosen):
-        raise ValueError(f"--choose {', '.join(config.choose)}: there is no face of {READABLE[0]:.0f} pixels to choose on")
+    if chosen is not None:
+        large = [p for p in chosen if (longer_side(p.box[~p.ignore]) >= READABLE[0]).any()]
+        some_readable(large, f"of {READABLE[0]:.0f} pixels to choose on, in {', '.join(config.choose)}")
     fitted = photos.without(set(config.hold_out) | set(config.choose)).completed()
 
     def score(net: keras.Model) -> dict[str, float]:

@@ -7,7 +7,7 @@ and COCO's JSON (Lin et al. 2014; with five keypoints where there are some). Wha
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from mien.boxes import iou
 from mien.errors import MienError
 from mien.image import SUFFIXES, load, size_of
 
-Entry = tuple[Path, str, Any, Mapping[str, Any]]
-"""Picture, source, faces with `box`, `landmarks` and `ignore` as they were written, and what else was."""
+Entry = tuple[str, str, Any, Mapping[str, Any]]
+"""Name of a picture, source, faces with `box`, `landmarks` and `ignore` as they were written, and what else was."""
 POINTS = 5
 SAME = 0.4
 """IoU from which on a machine's box and a person's are one face; the two draw faces differently."""
@@ -41,6 +41,8 @@ class Photo:
     human: np.ndarray | None = None
     """float32 (m, 4): boxes drawn by people, where `box` is a machine's; `kinds` names each."""
     kinds: tuple[str, ...] = ()
+    score: np.ndarray | None = None
+    """float32 (n,): how sure of each the machine was that drew `box`, as far as it said so; NaN where it did not."""
 
     def __len__(self) -> int:
         return len(self.box)
@@ -101,13 +103,28 @@ def _completed(photo: Photo) -> Photo:
         box=np.concatenate([photo.box, more]),
         landmarks=np.concatenate([photo.landmarks, np.full((len(more), POINTS, 2), np.nan, np.float32)]),
         ignore=np.concatenate([photo.ignore & ~same.any(axis=1), np.zeros(len(more), bool)]),
+        score=None,
     )
+
+
+def some_readable(photos: Sequence[Photo], why: str) -> None:
+    """Raises ValueError where there is no photo, or none of them can be read."""
+    wrong = ""
+    for photo in photos:
+        try:
+            load(photo.path)
+        except MienError as error:
+            wrong = wrong or f": none of {len(photos)} can be read, such as {error}"
+        else:
+            return
+    raise ValueError(f"there is no photo with a face {why}{wrong}")
 
 
 def open_photos(path: str | Path) -> Photos:
     """The photos at `path`: a folder with annotations.json, WIDER FACE's .txt, or COCO's .json.
 
-    Raises FileNotFoundError for a missing path, ValueError for a file of another kind or a set without any face."""
+    A picture is taken once. Raises FileNotFoundError for a missing path, ValueError for a file of another kind or a set in
+    which nothing can be used."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no photos at {path}")
@@ -115,59 +132,92 @@ def open_photos(path: str | Path) -> Photos:
     if not file.is_file():
         raise ValueError(f"{path}: no annotations.json in this folder; a WIDER FACE .txt or a COCO .json works too")
     read = _wider if file.suffix.lower() == ".txt" else _json
-    found = Photos()
-    for name, source, rows, more in read(file):
-        _take(found, name, source, rows, more)
-    if not any((~p.ignore).any() for p in found):
-        raise ValueError(
-            f"{path}: no usable face in {len(found)} photos; {len(found.problems)} problems" + _first(found.problems)
-        )
+    found, taken = Photos(), set()
+    entries = list(read(file, found.problems))
+    folder = _folder(file, [name for name, *_ in entries])
+    for name, source, rows, more in entries:
+        if name in taken:
+            found.problems.append(f"{folder / name}: named twice; the first counts")
+            continue
+        taken.add(name)
+        _take(found, folder / name, source, rows, more)
+    if not len(found):
+        first = f"; the first of {len(found.problems)} problems: {found.problems[0]}" if found.problems else ""
+        raise ValueError(f"{path}: no picture that can be used{first}")
     return found
 
 
-def _first(problems: list[str]) -> str:
-    return f", such as: {problems[0]}" if problems else ""
-
-
-def _json(file: Path) -> Iterator[Entry]:
+def _text(file: Path) -> str:
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is no text: {error}") from error
+
+
+def _json(file: Path, problems: list[str]) -> Iterator[Entry]:
+    try:
+        raw = json.loads(_text(file))
+    except json.JSONDecodeError as error:
         raise ValueError(f"{file} is no JSON: {error}") from error
     if isinstance(raw, dict) and isinstance(raw.get("images"), dict):
-        return _own(file, raw)
+        return _own(raw)
     if isinstance(raw, dict) and isinstance(raw.get("images"), list) and isinstance(raw.get("annotations"), list):
-        return _coco(file, raw)
+        return _coco(file, raw, problems)
     raise ValueError(f"{file}: neither COCO (lists `images` and `annotations`) nor our own (`images` by name)")
 
 
-def _folder(file: Path) -> Path:
-    """Where the pictures lie: in `images` beside the annotations, or with them."""
-    inside = file.parent / "images"
-    return inside if inside.is_dir() else file.parent
+def _folder(file: Path, names: Sequence[str]) -> Path:
+    """Where the pictures lie: in `images` beside the annotations, with them, or, as the official sets come, beside their folder
+    (WIDER_train/images, train2017)."""
+    near = [file.parent / "images", file.parent]
+    beside = sorted(p for p in file.parent.parent.glob("*") if p.is_dir())
+    for folder in [*near, *(p / "images" for p in beside), *beside]:
+        if any((folder / name).is_file() for name in names[:10]):
+            return folder
+    return near[0] if near[0].is_dir() else near[1]
 
 
-def _own(file: Path, raw: Mapping[str, Any]) -> Iterator[Entry]:
-    folder = _folder(file)
+def _own(raw: Mapping[str, Any]) -> Iterator[Entry]:
     for name, entry in raw["images"].items():
         entry = entry if isinstance(entry, Mapping) else {"faces": [entry]}
-        yield folder / name, str(entry.get("source", "")), entry.get("faces"), entry
+        yield name, str(entry.get("source", "")), entry.get("faces"), entry
 
 
-def _coco(file: Path, raw: Mapping[str, Any]) -> Iterator[Entry]:
-    """Crowds are doubtful; keypoints are taken where there are five."""
+def _coco(file: Path, raw: Mapping[str, Any], problems: list[str]) -> Iterator[Entry]:
+    """Boxes of the category `face`, or of the only one; crowds are doubtful; keypoints are taken where there are five."""
     faces: dict[Any, list[dict[str, Any]]] = {}
-    for annotation in raw["annotations"]:
+    wanted = _faces_among(file, raw.get("categories"))
+    for annotation in _objects(file, raw, "annotations", problems):
+        if wanted is not None and annotation.get("category_id") not in wanted:
+            continue
         row = {
             "box": annotation.get("bbox"),
             "landmarks": _keypoints(annotation.get("keypoints")),
             "ignore": bool(annotation.get("iscrowd")),
         }
-        faces.setdefault(annotation.get("image_id"), []).append(row)
-    folder = _folder(file)
-    for image in raw["images"]:
+        faces.setdefault(str(annotation.get("image_id")), []).append(row)
+    for image in _objects(file, raw, "images", problems):
         name = str(image.get("file_name", ""))
-        yield folder / name, Path(name).parent.as_posix(), faces.get(image.get("id"), []), {}
+        yield name, Path(name).parent.as_posix(), faces.get(str(image.get("id")), []), {}
+
+
+def _objects(file: Path, raw: Mapping[str, Any], what: str, problems: list[str]) -> Iterator[Mapping[str, Any]]:
+    for number, item in enumerate(raw[what]):
+        if isinstance(item, Mapping):
+            yield item
+        else:
+            problems.append(f"{file}, {what} {number}: {item!r:.100}; an object was wanted")
+
+
+def _faces_among(file: Path, categories: Any) -> list[Any] | None:
+    """Numbers of the categories that are faces; None where nothing is said. Raises ValueError where none is."""
+    named = [c for c in _listed(categories) if isinstance(c, Mapping)]
+    if not named:
+        return None
+    faces = named if len(named) == 1 else [c for c in named if str(c.get("name")).lower() in ("face", "faces")]
+    if not faces:
+        raise ValueError(f"{file}: no category is named face; there are: {', '.join(str(c.get('name')) for c in named)}")
+    return [c.get("id") for c in faces]
 
 
 def _keypoints(flat: Any) -> list[float] | None:
@@ -179,24 +229,31 @@ def _keypoints(flat: Any) -> list[float] | None:
     return points[:, :2].reshape(-1).tolist() if len(points) == POINTS and (points[:, 2] > 0).all() else None
 
 
-def _wider(file: Path) -> Iterator[Entry]:
+def _wider(file: Path, problems: list[str]) -> Iterator[Entry]:
     """A picture's name, a count, then a line a face: x y w h and, if there, ten more of which the tenth is `invalid`;
     or, as RetinaFace has it, `# name` and a line a face with five points of x, y and a flag after the box."""
-    folder = _folder(file)
     name = ""
     rows: list[dict[str, Any]] = []
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in _text(file).splitlines():
         words = line.split()
         if not words or (len(words) == 1 and words[0].isdigit()):
             continue
-        if Path(words[-1]).suffix.lower() in SUFFIXES:
+        if _is_name(words):
             if name:
-                yield folder / name, Path(name).parent.as_posix(), rows, {}
+                yield name, Path(name).parent.as_posix(), rows, {}
             name, rows = line.removeprefix("#").strip(), []
-        else:
+        elif name:
             rows.append(_wider_face(words))
+        else:
+            problems.append(f"{file}: a face before any picture: {line:.100}")
     if name:
-        yield folder / name, Path(name).parent.as_posix(), rows, {}
+        yield name, Path(name).parent.as_posix(), rows, {}
+
+
+def _is_name(words: list[str]) -> bool:
+    """Of a line that is not one number: a mark, a file's ending, or one word that is no number says that it names a picture."""
+    ending = Path(words[-1]).suffix
+    return words[0].startswith("#") or ending.lower() in SUFFIXES or ending[1:2].isalpha() or len(words) == 1
 
 
 def _wider_face(words: list[str]) -> dict[str, Any]:
@@ -216,15 +273,17 @@ def _take(found: Photos, path: Path, source: str, faces: Any, more: Mapping[str,
     if size is None:
         found.problems.append(f"{path}: absent or no picture")
         return
-    boxes, points, doubtful = [], [], []
+    boxes, points, doubtful, scores = [], [], [], []
     for number, face in enumerate(_listed(faces)):
         try:
             boxes.append(_box(face.get("box") if isinstance(face, Mapping) else face, size))
         except ValueError as wrong:
             found.problems.append(f"{path}, face {number}: {wrong}")
             continue
-        points.append(_marked(face.get("landmarks")))
-        doubtful.append(bool(face.get("ignore")))
+        told = face if isinstance(face, Mapping) else {}
+        points.append(_marked(told.get("landmarks")))
+        doubtful.append(bool(told.get("ignore")))
+        scores.append(_share(told.get("score")))
     drawn, kinds = _drawn(found, path, more, size)
     found.photos.append(
         Photo(
@@ -235,6 +294,7 @@ def _take(found: Photos, path: Path, source: str, faces: Any, more: Mapping[str,
             np.array(doubtful, bool),
             drawn,
             kinds,
+            np.array(scores, np.float32),
         )
     )
 
@@ -270,8 +330,12 @@ def _marked(landmarks: Any) -> np.ndarray:
     return marks if good else np.full(2 * POINTS, np.nan, np.float32)
 
 
+def _share(score: Any) -> float:
+    return float(score) if isinstance(score, int | float) and 0 <= score <= 1 else float("nan")
+
+
 def _box(box: Any, size: tuple[int, int]) -> list[float]:
-    """x, y, width, height -> left, top, right, bottom. Raises ValueError that says what is wrong with it."""
+    """x, y, width, height -> left, top, right, bottom of what lies in the picture. Raises ValueError that says what is wrong."""
     try:
         x, y, w, h = (float(v) for v in box)
     except (TypeError, ValueError):
@@ -282,4 +346,4 @@ def _box(box: Any, size: tuple[int, int]) -> list[float]:
         raise ValueError(f"the box is {w:g} wide and {h:g} high")
     if x + w / 2 < 0 or y + h / 2 < 0 or x + w / 2 > size[0] or y + h / 2 > size[1]:
         raise ValueError(f"the box {x:g}, {y:g}, {w:g}, {h:g} lies outside the picture of {size[0]} x {size[1]}")
-    return [x, y, x + w, y + h]
+    return [max(x, 0.0), max(y, 0.0), min(x + w, float(size[0])), min(y + h, float(size[1]))]

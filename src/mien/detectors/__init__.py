@@ -113,18 +113,23 @@ def load_detector(detector: str | Detector | None = None, **settings: Any) -> De
     """A detector by name with its settings, the default one for None; one that is given is handed back.
 
     `yunet:FILE` takes the weights from a file; the path of a run folder of `mien train --task detect` is the detector in it.
-    Raises ValueError for a name that is not there."""
+    Raises ValueError for a name, or a setting, that is not there."""
     if isinstance(detector, str) and detector not in DETECTORS and Path(detector).exists():
-        from mien.detectors.mien_face import MienFace
-
-        return MienFace(weights=detector, **settings)
+        detector = f"mien:{detector}"
     if detector is None or isinstance(detector, str):
         name, _, path = (detector or DEFAULT).partition(":")
+        if name not in DETECTORS and len(Path(name).parts) > 1:
+            raise ValueError(f"{detector}: there is no such file or run folder, and no detector of that name")
         make = DETECTORS[name]
         if path:
             settings[_file_setting(name, make)] = path
+        if unknown := [setting for setting in settings if setting not in signature(make).parameters]:
+            there = ", ".join(signature(make).parameters)
+            raise ValueError(f"the detector {name} has no setting {', '.join(unknown)}; there are: {there}")
         made: Detector = make(**settings)
         return made
+    if settings:
+        raise ValueError(f"settings are for a detector by name; {type(detector).__name__} is made already")
     if not callable(detector):
         raise TypeError(f"a detector is a name or takes a picture and gives Faces; got {type(detector).__name__}")
     return detector

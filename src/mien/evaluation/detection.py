@@ -25,6 +25,8 @@ READABLE = (20.0, np.inf)
 ALARMS = 0.1
 """False alarms an image, at which recall is compared."""
 HALF = 0.5
+UNKNOWN = 0.5
+"""Score from which on a box counts, where nothing was found to choose it by."""
 LOW = 0.05
 """Score from which on a box is kept where a whole curve is wanted."""
 
@@ -94,8 +96,11 @@ def measured(pairs: Iterable[tuple[Faces, Truth]], score: float = 0.0) -> dict[s
 def threshold_for(pairs: Iterable[tuple[Faces, Truth]], alarms: float) -> float:
     """The lowest score, in steps of a hundredth, from which on at most so many false alarms an image are left.
 
-    Of a detector that gives all boxes it has, with their scores."""
+    Of a detector that gives all boxes it has, with their scores; UNKNOWN for one that finds nothing."""
     rows = [_matched(faces, truth) for faces, truth in pairs]
+    faces = sum(int((~row.truth.doubtful).sum()) for row in rows)
+    if not rows or (faces and not any((row.met >= 0).any() for row in rows)):
+        return UNKNOWN
     wrong = np.concatenate([row.score[(row.met == -1) & (row.size >= SMALLEST)] for row in rows])
     steps = np.arange(0.05, 0.96, 0.01)
     enough = [step for step in steps if (wrong >= step).sum() <= alarms * len(rows)]

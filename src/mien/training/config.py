@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.card import Preprocessing
-from mien.errors import insist
+from mien.errors import config_in, insist
 from mien.training.augmentation import NONE, Augmentation
 
 OPTIMIZERS = ("sgd", "adam")
@@ -70,11 +70,12 @@ class TrainConfig:
 
     @classmethod
     def load(cls, path: Path) -> TrainConfig:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        augmentation = raw.pop("augmentation")
-        augmentation["erase_side"] = tuple(augmentation["erase_side"])
-        raw["mirror"] = tuple(raw.get("mirror", ()))
-        return cls(preprocessing=Preprocessing(**raw.pop("preprocessing")), augmentation=Augmentation(**augmentation), **raw)
+        with config_in(path, "classifier"):
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            augmentation = raw.pop("augmentation")
+            augmentation["erase_side"] = tuple(augmentation["erase_side"])
+            raw["mirror"] = tuple(raw.get("mirror", ()))
+            return cls(preprocessing=Preprocessing(**raw.pop("preprocessing")), augmentation=Augmentation(**augmentation), **raw)
 
 
 RECIPES = {

@@ -152,7 +152,7 @@ class Run(ABC, Generic[C]):
         with np.load(path) as stored:
             arrays = {name: stored[name] for name in stored.files}
         if str(arrays["data"]) != self.data_sha256():
-            raise ValueError(f"{path} was trained on other data; give the same data or another run folder")
+            raise ValueError(f"{path} was trained on other data; give the same --data (and --close-ups), or another run folder")
         for prefix, variables in self._state():
             for i, variable in enumerate(variables):
                 value = arrays.get(f"{prefix}_{i}")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mien.errors import insist
+from mien.errors import config_in, insist
 from mien.training.detection.scenes import SceneConfig
 
 
@@ -59,6 +59,7 @@ class DetectConfig:
 
     @classmethod
     def load(cls, path: Path) -> DetectConfig:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        lists: dict[str, Any] = {name: tuple(raw.pop(name)) for name in ("hold_out", "choose")}
-        return cls(scenes=SceneConfig(**raw.pop("scenes")), **lists, **raw)
+        with config_in(path, "detector"):
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            lists: dict[str, Any] = {name: tuple(raw.pop(name)) for name in ("hold_out", "choose")}
+            return cls(scenes=SceneConfig(**raw.pop("scenes")), **lists, **raw)

@@ -14,7 +14,7 @@ import keras
 from mien.card import DetectorCard
 from mien.datasets.photos import Photos
 from mien.detectors.mien_face import MienFace
-from mien.evaluation.detection import LOW, found_in, measured, threshold_for
+from mien.evaluation.detection import LOW, UNKNOWN, found_in, measured, threshold_for
 from mien.evaluation.report import curves_png
 from mien.training.detection.mining import serving
 from mien.training.detection.trainer import DetectorTrainer
@@ -42,7 +42,7 @@ def finish(trainer: DetectorTrainer, chosen: Photos | None, command: str = "") -
         name=run.name,
         weights="model.onnx",
         longest_side=SIDE,
-        score=0.5,
+        score=UNKNOWN,
         sha256=sha256(run / "model.onnx"),
         parameters=int(trainer.net.count_params()),
         description="Anchor-free face detector, strides 8 to 64. Trained on photos; what it finds depends on what they showed.",

@@ -95,6 +95,7 @@ class Scenes:
     def __post_init__(self) -> None:
         self.with_faces = [p for p in self.photos if (~p.ignore).any()]
         self.without = [p for p in self.photos if not len(p)]
+        self.paths = {p.path for p in [*self.with_faces, *self.without]}
         self.pictures = Pictures()
         self.broken: dict[Path, str] = {}
         """Photos that could not be read, and why; other scenes were made instead."""
@@ -112,7 +113,7 @@ class Scenes:
         return Scene(image, rows.astype(np.float32), np.concatenate([part.doubtful for part in parts]))
 
     def _plain(self, draw: np.random.Generator, side: int) -> Scene:
-        while len(self.broken) < len(self.with_faces) + len(self.without):
+        while len(self.broken) < len(self.paths):
             photo, around = self._drawn(draw)
             try:
                 scene = self._cut(draw, photo, side, around)

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from mien.datasets.photos import Photos
+from mien.datasets.photos import Photos, some_readable
 from mien.models.face_net import face_net
 from mien.models.on_torch import trained
 from mien.training.detection.config import DetectConfig
@@ -37,8 +37,7 @@ class DetectorTrainer(Run[DetectConfig]):
         self.config, self.run, self.score = config, Path(run), score
         self.photos = photos
         self.scenes = Scenes(photos.photos, config.scenes, chips)
-        if not self.scenes.with_faces:
-            raise ValueError("there is no photo with a face to learn from")
+        some_readable(self.scenes.with_faces, "to learn from")
         self.net, self.raw = (_network(config) for _ in range(2))
         self.model = _trainee(self.raw)
         self.steps = config.scenes_an_epoch // config.batch_size
