@@ -135,7 +135,7 @@ def geometry() -> str:
 
 def faces() -> str:
     """Detectors on photos that they were not fitted on."""
-    measured = load("faces")["rows"] or {"detectors": [], "harder": {}, "brightness": [], "close_ups": []}
+    measured = load("faces")["rows"] or {"detectors": [], "ours": {}}
     bands = ("8-16", "16-32", "32-64", "over 64")
     rows = []
     for r in sorted(measured["detectors"], key=lambda r: r["on"]):
@@ -145,16 +145,21 @@ def faces() -> str:
         rows.append([r["on"], r["detector"], *cells, up(r["landmark_error"]) if r["landmark_error"] else ""])
     head = ["boxes", "detector", "faces", "recall", "false alarms an image", "recall at 0.1", "AP"]
     head += [*(f"AP, {band} px" for band in bands), "landmarks"]
-    harder = [[name, down(r["recall"]), up(r["alarms_per_image"])] for name, r in measured["harder"].items()]
-    bright = [[r["gray"], r["faces"], down(r["recall"]) if r["recall"] is not None else ""] for r in measured["brightness"]]
-    large = [[r["side"], f"{r['crops']:,}", down(r["found"]), down(r["tight"])] for r in measured.get("close_ups", [])]
-    earlier = "".join(f"Rows of {name}: commit {commit}.\n" for name, commit in measured.get("of_an_earlier_run", {}).items())
+    ours = measured["ours"].items()
+    harder = [[name, what, down(r["recall"]), up(r["alarms_per_image"])] for name, o in ours for what, r in o["harder"].items()]
+    bright = [
+        [name, r["gray"], r["faces"], down(r["recall"]) if r["recall"] is not None else ""]
+        for name, o in ours
+        for r in o["brightness"]
+    ]
+    large = [[name, r["side"], f"{r['crops']:,}", down(r["found"]), down(r["tight"])] for name, o in ours for r in o["close_ups"]]
     return "\n".join(
         (
-            table(head, rows) + "\n" + earlier,
-            "Made harder:\n\n" + table(["photos", "recall", "false alarms an image"], harder),
-            "By the mean gray level of the face:\n\n" + table(["gray", "faces", "recall"], bright),
-            "A face that fills nine tenths of the frame:\n\n" + table(["longest side", "crops", "found", "IoU .7"], large),
+            table(head, rows),
+            "Made harder:\n\n" + table(["detector", "photos", "recall", "false alarms an image"], harder),
+            "By the mean gray level of the face:\n\n" + table(["detector", "gray", "faces", "recall"], bright),
+            "A face that fills nine tenths of the frame:\n\n"
+            + table(["detector", "longest side", "crops", "found", "IoU .7"], large),
         )
     )
 

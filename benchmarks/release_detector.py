@@ -1,7 +1,8 @@
 """Put a detector into the package: the graph and card of a run, and what benchmarks/faces.py found of it.
 
 Where the run was fitted on the photos with people's boxes too, `--measured` names the run of the same recipe that was not, on
-which faces.py was run: its scores on people's boxes, harder photos and by how bright the faces are stand in the card as such.
+which faces.py was run first: its scores on people's boxes stand in the card as such. What faces.py finds of `mien` itself
+(harder photos, brightness, close-ups) is there when it was run after the net was put in; then call this once more.
 
 python benchmarks/release_detector.py RUN [--measured HELD_OUT_RUN]
 """
@@ -41,7 +42,7 @@ def main() -> None:
     own = DetectorCard.load(asked.run / "card.json")
     metrics = dict(own.metrics)
     metrics |= {f"{whose}{', '.join(measured['sources']['people'])}, {row['on']}": row["bands"]["readable"] for row in people}
-    metrics |= {f"{whose}{name}": measured[name] for name in ("harder", "brightness")}
+    metrics |= measured["ours"].get("mien", {})
     card = replace(own, name="mien", weights="mien.onnx", description=DESCRIPTION, metrics=metrics)
     card.save(folder / "mien.json")
     print(
