@@ -51,9 +51,9 @@ def test_other_folders_name_other_classes(tmp_path):
     ("row", "said"),
     [
         ("3,1 2 3,Training", "3 pixels where 2304"),
-        ("x,1,Training", "invalid literal"),
+        ("x,1,Training", "no class named 'x'"),
         (f"9,{'0 ' * 2304},Training", "label 9"),
-        (f"1,{'0 ' * 2304},Other", "usage 'Other'"),
+        (f"1,{'0 ' * 2304},Other", "split 'Other'"),
     ],
 )
 def test_a_bad_row_is_left_out_and_named_by_its_line(tmp_path, row, said):

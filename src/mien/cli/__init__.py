@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mien import __version__
-from mien.cli import audit, detectors, evaluate, keys, models, predict, serve, train
+from mien.cli import audit, data, detectors, evaluate, keys, models, predict, serve, train
 
 app = typer.Typer(
     help="Reads facial expressions: from a folder of faces to a measured model, from a photo to an answer.",
@@ -20,6 +20,7 @@ app.command()(serve.serve)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(detectors.detectors)
+app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.command()(audit.audit)

@@ -1,16 +1,16 @@
-"""FER2013 as the challenge's csv, as an npz of arrays, or as an npz of JPEG 2000 mosaics: a file in, Samples out.
+"""FER2013, or any set in its form, as an npz of arrays or of JPEG 2000 mosaics: a file in, Samples out, and back.
 
 Goodfellow et al. 2013, "Challenges in representation learning"; votes of FER+ by Barsoum et al. 2016.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Self
 from zipfile import BadZipFile
 
 import numpy as np
@@ -26,15 +26,18 @@ MOSAIC = 64
 
 
 class FerNpz:
-    """Arrays `images` (n, 48, 48), `labels`, `usage` (0, 1, 2 for the three splits) and, if there, `ferplus_votes`.
+    """Arrays `images` (n, 48, 48), `labels`, `usage` (0, 1, 2 for the three splits) and, if there, `ferplus_votes`,
+    `label_names` and `subjects`.
 
     Rows whose `pixel_source` is 2 were matched to their votes at random, so their votes are left out."""
-
-    labels: LabelSet = FER2013
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.problems: list[str] = []
+
+    @cached_property
+    def labels(self) -> LabelSet:
+        return _labels(self._arrays)
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
@@ -48,7 +51,7 @@ class FerNpz:
         missing = {"images", "labels", "usage"} - set(arrays)
         if missing:
             raise ValueError(f"{self.path}: no array named {', '.join(sorted(missing))}; there are: {', '.join(arrays)}")
-        for name, most in (("labels", len(self.labels)), ("usage", len(SPLITS))):
+        for name, most in (("labels", len(_labels(arrays))), ("usage", len(SPLITS))):
             wrong = ~np.isin(arrays[name], np.arange(most))
             if wrong.any():
                 raise ValueError(f"{self.path}: {name} holds {arrays[name][wrong][0]}; wanted 0 to {most - 1}")
@@ -64,8 +67,16 @@ class FerNpz:
     def __iter__(self) -> Iterator[Sample]:
         a, votes = self._arrays, self._arrays.get("ferplus_votes")
         matched = a.get("pixel_source", np.zeros(len(self))) != ARBITRARY_ROW
+        asked = np.zeros(len(self), bool) if votes is None else matched & votes.any(axis=1)
+        subjects = a.get("subjects", np.full(len(self), ""))
         for i, (image, label, usage) in enumerate(zip(a["images"], a["labels"], a["usage"], strict=True)):
-            yield Sample(image, int(label), SPLITS[usage], str(i), votes[i] if votes is not None and matched[i] else None)
+            cast = votes[i] if votes is not None and asked[i] else None
+            yield Sample(image, int(label), SPLITS[usage], str(i), cast, str(subjects[i]))
+
+
+def _labels(arrays: dict[str, np.ndarray]) -> LabelSet:
+    """FER2013's, unless the file names others."""
+    return LabelSet(tuple(str(name) for name in arrays["label_names"])) if "label_names" in arrays else FER2013
 
 
 def _unpack(arrays: dict[str, np.ndarray]) -> np.ndarray:
@@ -79,60 +90,44 @@ def _unpack(arrays: dict[str, np.ndarray]) -> np.ndarray:
     return np.concatenate(tiles)[arrays["pick"]]
 
 
-class FerCsv:
-    """The challenge's file: a header `emotion,pixels,Usage`, then a row a face, its 2,304 gray levels parted by blanks."""
+class NpzWriter:
+    """All samples are held and written at the end, in the form that FerNpz reads; they must be of one size."""
 
-    labels: LabelSet = FER2013
-    vote_labels: LabelSet | None = None
+    done = 0
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.problems: list[str] = []
+    def __init__(self, path: Path, labels: LabelSet, vote_labels: LabelSet | None = None) -> None:
+        self.path, self.labels, self.vote_labels = path, labels, vote_labels
+        self._samples: list[Sample] = []
 
-    def __len__(self) -> int:
-        with self.path.open("rb") as file:
-            return max(sum(1 for line in file if line.strip()) - 1, 0)
+    def __call__(self, sample: Sample) -> None:
+        if self._samples and sample.image.shape != (first := self._samples[0].image.shape):
+            raise ValueError(f"{sample.key}: {sample.image.shape} where all are {first}; Parquet and folders hold all sizes")
+        self._samples.append(sample)
 
-    def __iter__(self) -> Iterator[Sample]:
-        with self.path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.reader(file)
-            header = [name.strip().lower() for name in next(rows, [])]
-            if header[:2] != ["emotion", "pixels"]:
-                raise ValueError(f"{self.path}: the first line must be emotion,pixels,Usage; it is {','.join(header)!r}")
-            self.problems.clear()
-            while (row := self._next(rows)) is not None:
-                try:
-                    sample = self._sample(row, rows.line_num)
-                except ValueError as error:
-                    self.problems.append(str(error))
-                else:
-                    yield sample
+    def __enter__(self) -> Self:
+        return self
 
-    def _next(self, rows: Any) -> list[str] | None:
-        """The next row that holds anything; None at the end."""
-        while True:
-            try:
-                row: list[str] = next(rows)
-            except StopIteration:
-                return None
-            except csv.Error as error:
-                self.problems.append(f"{self.path}, line {rows.line_num}: {error}")
-            else:
-                if row:
-                    return row
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind:
+            return
+        new = self.path.with_name(self.path.name + ".new")
+        with new.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **self._arrays())
+        new.replace(self.path)
 
-    def _sample(self, row: list[str], line: int) -> Sample:
-        try:
-            if len(row) < 2:
-                raise ValueError(f"{len(row)} columns where emotion, pixels and Usage were wanted")
-            label, pixels = int(row[0]), np.array(row[1].split(), dtype=np.uint8)
-            split = row[2].strip() if len(row) > 2 else SPLITS[0]
-            if len(pixels) != SIDE * SIDE:
-                raise ValueError(f"{len(pixels)} pixels where {SIDE * SIDE} were wanted")
-            if not 0 <= label < len(self.labels):
-                raise ValueError(f"label {label} where 0 to {len(self.labels) - 1} was wanted")
-            if split not in SPLITS:
-                raise ValueError(f"usage {split!r} where {', '.join(SPLITS)} was wanted")
-        except (ValueError, IndexError, OverflowError) as error:
-            raise ValueError(f"{self.path}, line {line}: {error}") from error
-        return Sample(pixels.reshape(SIDE, SIDE), label, split, str(line))
+    def _arrays(self) -> dict[str, np.ndarray]:
+        samples = self._samples
+        images = np.stack([s.image for s in samples]) if samples else np.zeros((0, SIDE, SIDE), np.uint8)
+        arrays = {
+            "images": images,
+            "labels": np.array([s.label for s in samples], np.uint8),
+            "usage": np.array([SPLITS.index(s.split) for s in samples], np.uint8),
+        }
+        if self.labels != FER2013:
+            arrays["label_names"] = np.array(list(self.labels))
+        if any(s.subject for s in samples):
+            arrays["subjects"] = np.array([s.subject for s in samples])
+        if self.vote_labels == FERPLUS:
+            nobody = np.zeros(len(FERPLUS), np.uint8)
+            arrays["ferplus_votes"] = np.array([nobody if s.votes is None else s.votes for s in samples], np.uint8)
+        return arrays

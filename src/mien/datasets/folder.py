@@ -1,22 +1,27 @@
-"""One folder a class: `root/happy/1.png`, or with splits `root/train/happy/1.png`; a path in, Samples out."""
+"""One folder a class: `root/happy/1.png`, or with splits `root/train/happy/1.png`; a path in, Samples out, and back.
+
+A folder that mien wrote has an index, `samples.csv`, that keeps the order, the votes and whose face each is.
+"""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
-from mien.datasets.base import SPLITS, Sample
+import numpy as np
+
+from mien.datasets.base import SPLIT_NAMES, SPLITS, Sample, as_stored, labels_of, split_named
 from mien.errors import MienError
-from mien.image import SUFFIXES, load
-from mien.labels import FER2013, LabelSet
+from mien.image import LIMITS, SUFFIXES, encode, read_file
+from mien.labels import LabelSet
 
-SPLIT_NAMES = {
-    **{name.lower(): name for name in SPLITS},
-    "train": "Training", "training": "Training",
-    "val": "PublicTest", "valid": "PublicTest", "validation": "PublicTest",
-    "test": "PrivateTest",
-}  # fmt: skip
+INDEX = "samples.csv"
+COLUMNS = ("file", "label", "split", "subject")
+"""Of the index; the votes follow, a column a name."""
 
 
 class Folder:
@@ -24,23 +29,31 @@ class Folder:
 
     Without folders for the splits, all samples belong to Training. Pictures are read as they are asked for."""
 
-    vote_labels: LabelSet | None = None
-
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.problems: list[str] = []
 
     @cached_property
-    def _files(self) -> list[tuple[str, str, Path]]:
-        """Split, class name, file."""
-        return [
-            (split, folder.name, file)
+    def _index(self) -> list[dict[str, str]] | None:
+        index = self.path / INDEX
+        if not index.is_file():
+            return None
+        with index.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        if rows and not set(COLUMNS) <= set(rows[0]):
+            raise ValueError(f"{index}: the first line must begin with {','.join(COLUMNS)}; it has {','.join(rows[0])}")
+        return rows
+
+    @cached_property
+    def _rows(self) -> list[dict[str, str]]:
+        return self._index if self._index is not None else [
+            {"file": file.relative_to(self.path).as_posix(), "label": folder.name, "split": split, "subject": ""}
             for split, root in self._splits()
             for folder in sorted(root.iterdir())
             if folder.is_dir()
             for file in sorted(folder.iterdir())
             if file.suffix.lower() in SUFFIXES
-        ]
+        ]  # fmt: skip
 
     def _splits(self) -> list[tuple[str, Path]]:
         folders = sorted(p for p in self.path.iterdir() if p.is_dir())
@@ -49,22 +62,78 @@ class Folder:
 
     @cached_property
     def labels(self) -> LabelSet:
-        found = sorted({name for _, name, _ in self._files})
-        if not found:
+        if not self._rows:
             raise ValueError(f"{self.path}: no pictures in folders named after their class, as in {self.path}/happy/1.png")
-        if all(name in FER2013 for name in found):
-            return FER2013
-        return LabelSet(tuple(found))
+        return labels_of(row["label"] for row in self._rows)
+
+    @cached_property
+    def vote_labels(self) -> LabelSet | None:
+        names = [name for name in (self._index[0] if self._index else ()) if name not in COLUMNS]
+        return LabelSet(tuple(names)) if names else None
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self._rows)
 
     def __iter__(self) -> Iterator[Sample]:
         self.problems.clear()
-        for split, name, file in self._files:
+        for row in self._rows:
             try:
-                image = load(file)
-            except MienError as error:
+                yield self._sample(row)
+            except (MienError, ValueError) as error:
                 self.problems.append(str(error))
-                continue
-            yield Sample(image, self.labels.index(name), split, str(file.relative_to(self.path)))
+
+    def _sample(self, row: dict[str, str]) -> Sample:
+        file = self.path / row["file"]
+        image = as_stored(read_file(file, LIMITS.bytes), str(file))
+        try:
+            votes = _votes([row[name] for name in self.vote_labels or ()])
+            return Sample(image, self.labels.index(row["label"]), split_named(row["split"]), row["file"], votes, row["subject"])
+        except ValueError as error:
+            raise ValueError(f"{self.path / INDEX}, {row['file']}: {error}") from error
+
+
+def _votes(cells: list[str]) -> np.ndarray | None:
+    return np.array([int(cell) for cell in cells], np.uint8) if any(cells) else None
+
+
+class FolderWriter:
+    """PNG files in `split/class/number.png`, and the index."""
+
+    def __init__(self, path: Path, labels: LabelSet, vote_labels: LabelSet | None = None) -> None:
+        self.path, self.labels, self.vote_labels = path, labels, vote_labels
+        path.mkdir(parents=True, exist_ok=True)
+        self._new = path / f"{INDEX}.part"
+        self.done = whole_lines(self._new)
+        self._file = self._new.open("a", newline="", encoding="utf-8")
+        self._rows: Any = csv.writer(self._file)
+        if not self.done:
+            self._rows.writerow([*COLUMNS, *(vote_labels or ())])
+        self.done = max(self.done - 1, 0)
+        self._number = self.done
+
+    def __call__(self, sample: Sample) -> None:
+        name = self.labels[sample.label]
+        file = Path(sample.split, name, f"{self._number:07d}.png")
+        (self.path / file).parent.mkdir(parents=True, exist_ok=True)
+        (self.path / file).write_bytes(encode(sample.image))
+        votes = [""] * len(self.vote_labels or ()) if sample.votes is None else sample.votes.tolist()
+        self._rows.writerow([file.as_posix(), name, sample.split, sample.subject, *votes])
+        self._number += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+        if not kind:
+            self._new.replace(self.path / INDEX)
+
+
+def whole_lines(file: Path) -> int:
+    """Lines that were written whole; what was cut off is cut away."""
+    if not file.exists():
+        return 0
+    data = file.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    file.write_bytes(whole)
+    return whole.count(b"\n")

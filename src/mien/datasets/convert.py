@@ -1,0 +1,48 @@
+"""One form of a dataset into another: a path in, the same samples in the same order out; a stopped run is gone on with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+from mien.datasets.base import WRITERS, Dataset, kind_of
+
+
+def convert(source: Dataset, path: Path, target: Path, step: Callable[[int], None] = lambda done: None) -> list[str]:
+    """Write the samples of `source`, which was opened at `path`, to `target`, in the format that its ending names.
+
+    `step` is told how many are done. Gives what could not be written; what could not be read is in `source.problems`.
+    Raises FileExistsError where `target` is there, ValueError for an ending that nobody writes."""
+    kind, problems = kind_of(target), []
+    if kind not in WRITERS:
+        raise ValueError(f"{target}: datasets are written as .npz, .csv, .parquet, or a folder (a name without an ending)")
+    if target.exists() and (not target.is_dir() or (target / "samples.csv").exists()):
+        raise FileExistsError(f"{target} is there already; give another name, or remove it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    begun = _begun(path, target)
+    with WRITERS[kind](target, source.labels, source.vote_labels) as writer:
+        done = writer.done
+        for sample in islice(source, done, None):
+            try:
+                writer(sample)
+            except ValueError as error:
+                problems.append(str(error))
+            step(done := done + 1)
+    begun.unlink()
+    return problems
+
+
+def _begun(path: Path, target: Path) -> Path:
+    """A note of what is converted; what an earlier run left of something else is removed."""
+    about = path.stat()
+    said = json.dumps({"source": str(path.resolve()), "bytes": about.st_size, "time": about.st_mtime_ns})
+    note = target.with_name(target.name + ".from")
+    if not note.exists() or note.read_text(encoding="utf-8") != said:
+        for left in (target.with_name(target.name + ".part"), target / "samples.csv.part"):
+            left.unlink(missing_ok=True)
+        shutil.rmtree(target.with_name(target.name + ".parts"), ignore_errors=True)
+    note.write_text(said, encoding="utf-8")
+    return note

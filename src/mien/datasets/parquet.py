@@ -1,0 +1,187 @@
+"""Parquet with an image a row, mien's native form: read and written in pieces, however long it is.
+
+The columns are those of Hugging Face's `datasets`, so that its library reads the file too: `image` (a struct of `bytes`
+and `path`), `label` (whose names are in the schema's metadata), and `split`, `votes`, `subject` where there are any.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from mien.datasets.base import SPLITS, Sample, as_stored, labels_of, split_named
+from mien.errors import MienError, needs
+from mien.image import encode
+from mien.labels import FERPLUS, LabelSet
+
+COLUMNS = {
+    "image": ("image", "img", "picture"),
+    "label": ("label", "labels", "emotion", "expression"),
+    "split": ("split", "usage", "set"),
+    "votes": ("votes",),
+    "subject": ("subject", "subject_id"),
+}
+"""What is looked for, and what it may be called."""
+ROWS = 512
+"""Rows that are held at once."""
+GROUP = 8192
+"""Rows of one row group."""
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise needs("data", "Parquet (pyarrow)") from None
+    return pyarrow
+
+
+class ParquetDataset:
+    """Labels are whole numbers, whose names the file holds, or names."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.problems: list[str] = []
+
+    @cached_property
+    def _file(self) -> Any:
+        arrow = _pyarrow()
+        try:
+            return arrow.parquet.ParquetFile(self.path)
+        except (arrow.ArrowInvalid, OSError) as error:
+            raise ValueError(f"{self.path} is no Parquet file, or not a whole one: {error}") from error
+
+    @cached_property
+    def _columns(self) -> dict[str, str]:
+        """What is looked for -> what it is called here."""
+        there = {name.lower(): name for name in self._file.schema_arrow.names}
+        found = {kind: next((there[n] for n in names if n in there), "") for kind, names in COLUMNS.items()}
+        for kind in ("image", "label"):
+            if not found[kind]:
+                raise ValueError(f"{self.path}: no column named {kind}; there are: {', '.join(there.values())}")
+        return {kind: name for kind, name in found.items() if name}
+
+    @cached_property
+    def _told(self) -> dict[str, Any]:
+        """What the schema's metadata says of the columns."""
+        metadata = self._file.schema_arrow.metadata or {}
+        own = json.loads(metadata.get(b"mien", b"{}"))
+        features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+        names = features.get(self._columns["label"], {}).get("names")
+        return ({"labels": names} if names else {}) | own
+
+    @cached_property
+    def labels(self) -> LabelSet:
+        if "labels" in self._told:
+            return LabelSet(tuple(self._told["labels"]))
+        arrow, names = _pyarrow(), set()
+        if not arrow.types.is_string(self._file.schema_arrow.field(self._columns["label"]).type):
+            raise ValueError(f"{self.path}: labels are numbers, and the file does not say which names they stand for")
+        for batch in self._file.iter_batches(GROUP, columns=[self._columns["label"]]):
+            names |= set(batch.column(0).to_pylist()) - {None}
+        return labels_of(names)
+
+    @property
+    def vote_labels(self) -> LabelSet | None:
+        names = self._told.get("vote_labels") or (tuple(FERPLUS) if "votes" in self._columns else None)
+        return LabelSet(tuple(names)) if names else None
+
+    def __len__(self) -> int:
+        return int(self._file.metadata.num_rows)
+
+    def __iter__(self) -> Iterator[Sample]:
+        self.problems.clear()
+        columns, number = self._columns, -1
+        for batch in self._file.iter_batches(ROWS, columns=list(columns.values())):
+            for row in batch.to_pylist():
+                number += 1
+                try:
+                    yield self._sample({kind: row[name] for kind, name in columns.items()}, number)
+                except (ValueError, MienError, TypeError) as error:
+                    self.problems.append(f"{self.path}, row {number}: {error}")
+
+    def _sample(self, row: dict[str, Any], number: int) -> Sample:
+        image, label = row["image"], row["label"]
+        data = image["bytes"] if isinstance(image, dict) else image
+        if data is None:
+            raise ValueError("there is no image")
+        index = self.labels.index(label) if isinstance(label, str) else label
+        if index is None or not 0 <= index < len(self.labels):
+            raise ValueError(f"label {label!r} where one of {', '.join(self.labels)} was wanted")
+        votes = None if row.get("votes") is None else np.array(row["votes"], np.uint8)
+        split = split_named(row["split"]) if row.get("split") else SPLITS[0]
+        return Sample(as_stored(data), int(index), split, str(number), votes, row.get("subject") or "")
+
+
+class ParquetWriter:
+    """Writes parts of GROUP rows beside the file that is to be, and joins them at the end: a run that was stopped goes on."""
+
+    def __init__(self, path: Path, labels: LabelSet, vote_labels: LabelSet | None = None) -> None:
+        self.path, self._arrow = path, _pyarrow()
+        self.parts = path.with_name(path.name + ".parts")
+        self.parts.mkdir(parents=True, exist_ok=True)
+        self._schema = self._typed(labels, vote_labels)
+        self._rows: list[dict[str, Any]] = []
+        self.done = sum(self._arrow.parquet.read_metadata(p).num_rows for p in self._whole())
+
+    def _whole(self) -> list[Path]:
+        return sorted(self.parts.glob("*.parquet"))
+
+    def _typed(self, labels: LabelSet, vote_labels: LabelSet | None) -> Any:
+        a = self._arrow
+        fields = [
+            ("image", a.struct([("bytes", a.binary()), ("path", a.string())])), ("label", a.int64()), ("split", a.string()),
+            ("votes", a.list_(a.uint8())), ("subject", a.string()),
+        ]  # fmt: skip
+        features = {
+            "image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": list(labels)},
+            "split": {"_type": "Value", "dtype": "string"}, "subject": {"_type": "Value", "dtype": "string"},
+            "votes": {"_type": "Sequence", "feature": {"_type": "Value", "dtype": "uint8"}},
+        }  # fmt: skip
+        own = {"labels": list(labels), "vote_labels": list(vote_labels) if vote_labels else None}
+        told = {"mien": json.dumps(own), "huggingface": json.dumps({"info": {"features": features}})}
+        return a.schema(fields, metadata=told)
+
+    def __call__(self, sample: Sample) -> None:
+        self._rows.append(
+            {
+                "image": {"bytes": encode(sample.image), "path": None},
+                "label": sample.label,
+                "split": sample.split,
+                "votes": None if sample.votes is None else sample.votes.tolist(),
+                "subject": sample.subject,
+            }
+        )
+        if len(self._rows) >= GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        table = self._arrow.Table.from_pylist(self._rows, schema=self._schema)
+        new = self.parts / "new"
+        self._arrow.parquet.write_table(table, new)
+        new.replace(self.parts / f"{len(self._whole()):06d}.parquet")
+        self._rows = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind:
+            return
+        self._flush()
+        new = self.path.with_name(self.path.name + ".new")
+        with self._arrow.parquet.ParquetWriter(new, self._schema) as whole:
+            for part in self._whole():
+                whole.write_table(self._arrow.parquet.read_table(part))
+        new.replace(self.path)
+        for part in self._whole():
+            part.unlink()
+        self.parts.rmdir()

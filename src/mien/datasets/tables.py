@@ -1,0 +1,187 @@
+"""Faces in csv files: a row a face, its gray levels in one column parted by blanks, or in a column each. A file in, Samples out.
+
+The first is the form of the FER2013 challenge (Goodfellow et al. 2013): `emotion,pixels,Usage`; emotions are FER2013's
+numbers, or names. The second is that of many notebooks: a label and `pixel0`, `pixel1`, ...
+"""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+from math import isqrt
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from mien.datasets.base import SPLITS, Sample, labels_of, split_named
+from mien.datasets.folder import whole_lines
+from mien.labels import FER2013, LabelSet
+
+LABEL = ("emotion", "label", "labels", "expression", "class", "target")
+SPLIT = ("usage", "split", "set")
+SUBJECT = ("subject", "subject_id", "person")
+SIDE = 48
+csv.field_size_limit(10_000_000)
+
+
+class CsvFaces:
+    """A row that cannot be used is left out and named by its line; the header is line 1."""
+
+    vote_labels: LabelSet | None = None
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.problems: list[str] = []
+
+    @cached_property
+    def _header(self) -> list[str]:
+        with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+            return [name.strip().lower() for name in next(csv.reader(file), [])]
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        """What is looked for -> its column."""
+        found: dict[str, int] = {}
+        for kind, names in (("label", LABEL), ("split", SPLIT), ("subject", SUBJECT), ("pixels", ("pixels",))):
+            there = [self._header.index(name) for name in names if name in self._header]
+            found |= {kind: there[0]} if there else {}
+        if "label" not in found or not ("pixels" in found or self._pixels):
+            raise ValueError(
+                f"{self.path}: the first line must be emotion,pixels,Usage, or a label and a column a pixel; it is "
+                f"{','.join(self._header)[:80]!r}"
+            )
+        return found
+
+    @cached_property
+    def _pixels(self) -> list[int]:
+        """Columns of single pixels: those whose name ends in a number."""
+        return [i for i, name in enumerate(self._header) if name[-1:].isdigit()]
+
+    @cached_property
+    def labels(self) -> LabelSet:
+        """FER2013's where labels are numbers; else the names that are there."""
+        place, names = self._place["label"], set()
+        for row, _ in self._rows():
+            if len(row) > place and row[place].strip().lstrip("-").isdigit():
+                return FER2013
+            names |= {row[place].strip()} if len(row) > place else set()
+        return labels_of(names - {""})
+
+    def __len__(self) -> int:
+        with self.path.open("rb") as file:
+            return max(sum(1 for line in file if line.strip()) - 1, 0)
+
+    def __iter__(self) -> Iterator[Sample]:
+        _ = self._place, self.labels
+        self.problems.clear()
+        for row, line in self._rows(self.problems):
+            try:
+                sample = self._sample(row, line)
+            except (ValueError, OverflowError) as error:
+                self.problems.append(f"{self.path}, line {line}: {error}")
+            else:
+                yield sample
+
+    def _rows(self, problems: list[str] | None = None) -> Iterator[tuple[list[str], int]]:
+        """The rows after the first that hold anything, and their lines."""
+        with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+            rows = csv.reader(file)
+            next(rows, None)
+            while True:
+                try:
+                    row = next(rows)
+                except StopIteration:
+                    return
+                except csv.Error as error:
+                    if problems is not None:
+                        problems.append(f"{self.path}, line {rows.line_num}: {error}")
+                else:
+                    if row:
+                        yield row, rows.line_num
+
+    def _sample(self, row: list[str], line: int) -> Sample:
+        cells = {kind: row[i].strip() for kind, i in self._place.items() if i < len(row) and kind != "pixels"}
+        if "label" not in cells:
+            raise ValueError(f"{len(row)} columns where {len(self._header)} were wanted")
+        label = self._label(cells["label"])
+        image = _square(self._text(row), self._size)
+        split = split_named(cells["split"]) if cells.get("split") else SPLITS[0]
+        return Sample(image, label, split, str(line), None, cells.get("subject", ""))
+
+    def _label(self, cell: str) -> int:
+        if not cell.lstrip("-").isdigit():
+            return self.labels.index(cell)
+        if not 0 <= int(cell) < len(self.labels):
+            raise ValueError(f"label {cell} where 0 to {len(self.labels) - 1} was wanted")
+        return int(cell)
+
+    @cached_property
+    def _size(self) -> int:
+        """Pixels of a face: FER2013's, where one of the first rows has so many, else as many as most of them have."""
+        if "pixels" not in self._place:
+            return len(self._pixels)
+        found = Counter(len(self._text(row).split()) for row, _ in islice(self._rows(), 50))
+        squares = [n for n, _ in found.most_common() if n and isqrt(n) ** 2 == n]
+        return SIDE * SIDE if SIDE * SIDE in found or not squares else squares[0]
+
+    def _text(self, row: list[str]) -> str:
+        """The row's gray levels, parted by blanks."""
+        if "pixels" in self._place:
+            return row[self._place["pixels"]] if len(row) > self._place["pixels"] else ""
+        if len(row) != len(self._header):
+            raise ValueError(f"{len(row)} columns where {len(self._header)} were wanted")
+        return " ".join(row[i] for i in self._pixels)
+
+
+def _square(text: str, size: int) -> np.ndarray:
+    """So many gray levels, parted by blanks -> uint8 (side, side)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)
+        try:
+            levels = np.fromstring(text, np.int64, sep=" ")
+        except (DeprecationWarning, ValueError):
+            wrong = next((word for word in text.split() if not word.isdigit()), text[:20])
+            raise ValueError(f"{wrong!r:.40} is no pixel") from None
+    if len(levels) != size:
+        raise ValueError(f"{len(levels)} pixels where {size} were wanted")
+    if levels.min() < 0 or levels.max() > 255:
+        raise ValueError("pixels of less than 0 or more than 255")
+    return levels.astype(np.uint8).reshape(isqrt(size), -1)
+
+
+class CsvWriter:
+    """The challenge's form: square gray faces; numbers where the labels are FER2013's seven, names otherwise."""
+
+    def __init__(self, path: Path, labels: LabelSet, vote_labels: LabelSet | None = None) -> None:
+        self.path, self.labels = path, labels
+        self._new = path.with_name(path.name + ".part")
+        lines = whole_lines(self._new)
+        self._file = self._new.open("a", newline="", encoding="utf-8")
+        self._rows: Any = csv.writer(self._file)
+        if not lines:
+            self._rows.writerow(["emotion", "pixels", "Usage"])
+        self.done = max(lines - 1, 0)
+
+    def __call__(self, sample: Sample) -> None:
+        image = sample.image
+        if image.ndim != 2 or image.shape[0] != image.shape[1]:
+            raise ValueError(f"{sample.key}: {image.shape}; csv holds square gray faces, Parquet and folders hold all")
+        label = sample.label if self.labels == FER2013 else self.labels[sample.label]
+        self._rows.writerow([label, " ".join(LEVELS[image.ravel()]), sample.split])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+        if not kind:
+            self._new.replace(self.path)
+
+
+LEVELS = np.array([str(level) for level in range(256)], object)
