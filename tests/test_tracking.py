@@ -43,7 +43,13 @@ def test_a_moving_face_that_hides_for_a_moment_keeps_its_number():
 def test_a_face_that_was_away_for_long_is_a_new_one():
     track = Tracker(patience=0.5)
     track(faces(at(100)), 0.0)
-    assert track(faces(at(100)), 0.6).track_id.tolist() == [2]
+    track(Faces.none(), 0.1)
+    assert track(faces(at(100)), 0.7).track_id.tolist() == [2]
+
+
+def test_between_the_frames_of_a_slow_camera_nobody_is_forgotten_for_a_while():
+    track = Tracker()
+    assert [track(faces(at(100)), t).track_id.tolist() for t in (0.0, 1.5, 4.0, 9.5)] == [[1], [1], [1], [2]]
 
 
 def test_two_that_cross_keep_their_numbers():

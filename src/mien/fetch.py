@@ -22,8 +22,10 @@ TIMEOUT = 15.0
 """Seconds for the whole of it, redirects included."""
 REDIRECTS = 4
 CHUNK = 65536
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""Addresses that stand for an IPv4 address, in their last 32 bits (RFC 6052)."""
+AS_IPV4 = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")]
+"""Addresses that stand for an IPv4 address, in their last 32 bits (RFC 6052, 4291, 2765)."""
+SITE = ipaddress.ip_network("fec0::/10")
+"""A site's own (RFC 3879)."""
 
 
 def fetch(url: str, most: int, *, timeout: float = TIMEOUT, private: bool = False) -> bytes:
@@ -127,7 +129,9 @@ class _Connection(http.client.HTTPConnection):
 
 def _public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if ip in NAT64:
+    if ip in SITE:
+        return False
+    if any(ip in net for net in AS_IPV4):
         ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
     return inner.is_global and not inner.is_multicast

@@ -154,8 +154,8 @@ def _from_pil(picture: Image.Image, name: str, limits: Limits) -> np.ndarray:
     elif "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA"):
         from PIL import Image
 
-        front = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", front.size, (*PAPER, 255)), front)
+        front, picture = picture.convert("RGBA"), Image.new("RGB", picture.size, PAPER)
+        picture.paste(front, mask=front)
     return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
@@ -178,12 +178,15 @@ def _from_cmyk(picture: Image.Image) -> Image.Image:
 
 def _gray16(levels: np.ndarray, white: int | None) -> np.ndarray:
     """16-bit gray -> RGB uint8. Other integers and floats name no white: 1, 255, 65,535, or the range that is found."""
-    levels = levels.astype(np.float64)
-    low, high = levels.min(initial=0), levels.max(initial=0)
+    low, high = float(levels.min(initial=0)), float(levels.max(initial=0))
+    least = 0.0
     if low < 0 or high > 65535:
-        levels, white = levels - low, float(np.ptp(levels)) or 1.0  # type: ignore[assignment]
+        least, white = low, (high - low) or 1.0  # type: ignore[assignment]
     white = white or (65535 if high > 255 else 255 if high > 1 else 1)
-    return np.repeat(np.rint(levels * 255 / white).astype(np.uint8)[..., None], 3, axis=2)
+    out = np.empty((*levels.shape, 3), np.uint8)
+    for rows, strip in zip(out, levels, strict=True):  # a row at a time: a copy as floats is eight times the picture
+        rows[:] = np.rint((strip.astype(np.float64) - least) * 255 / white)[:, None]
+    return out
 
 
 def _from_array(array: np.ndarray, name: str) -> np.ndarray:

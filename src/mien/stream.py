@@ -34,6 +34,8 @@ class Looks:
     """Longer side of a face over the picture's, from which on `small` sees it as well."""
     rest: float = 0.4
     """Seconds after a look in which the next may be spared, where there is no time for more."""
+    longest: float = 1.0
+    """Seconds after a look in which another one comes, however few frames there were."""
     newcomers: int = 15
     """After so many looks at the small picture comes one at the whole: faces that came may be smaller."""
     _skipped: int = field(default=0, repr=False)
@@ -42,8 +44,9 @@ class Looks:
 
     def __call__(self, shape: tuple[int, ...], last: Faces, time: float | None = None, hurry: bool = False) -> Detector | None:
         """`last`: the faces of the frame before. `hurry`: whether others wait."""
-        rests = hurry and time is not None and self._looked is not None and time - self._looked < self.rest
-        if rests or (len(last) and self._skipped + 1 < self.every):
+        since = np.inf if time is None or self._looked is None else time - self._looked
+        rests = hurry and since < self.rest
+        if rests or (len(last) and self._skipped + 1 < self.every and (time is None or since < self.longest)):
             self._skipped += 1
             return None
         self._skipped, self._looked = 0, time

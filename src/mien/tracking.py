@@ -36,6 +36,8 @@ class Track:
     seen: float
     """Seconds."""
     hits: int = 1
+    missed: int = 0
+    """Looks in which it was not found, since it was."""
 
     def at(self, time: float) -> np.ndarray:
         """Where it should be: on along its way, ever slower, as nobody knows where a hidden face goes; size as it was."""
@@ -47,7 +49,7 @@ class Track:
         passed = max(time - self.seen, 1e-3)
         share = max(1 / self.hits, 1 - np.exp(-passed / MEMORY))
         self.speed += share * ((state - self.state) / passed - self.speed)
-        self.state, self.seen, self.hits = state, time, self.hits + 1
+        self.state, self.seen, self.hits, self.missed = state, time, self.hits + 1, 0
 
 
 COAST = 0.4
@@ -67,7 +69,9 @@ class Tracker:
     margin: float = 0.3
     """Added to each side of a box for that, as a share of the side."""
     patience: float = 1.0
-    """Seconds after which an unseen face is forgotten."""
+    """Seconds after which a face is forgotten that was looked for in vain ..."""
+    longest: float = 5.0
+    """... and one that was not looked for, as between two frames of a slow camera."""
     tracks: list[Track] = field(default_factory=list, repr=False)
     _next: int = field(default=1, repr=False)
     _time: float = field(default=-FRAME, repr=False)
@@ -78,7 +82,8 @@ class Tracker:
         states, ids = _states(faces.box), np.full(len(faces), -1)
         sure = faces.score >= self.start
         free = self._match(np.nonzero(sure)[0], states, ids, self.tracks)
-        self._match(np.nonzero(~sure)[0], states, ids, free)
+        for unseen in self._match(np.nonzero(~sure)[0], states, ids, free):
+            unseen.missed += 1
         for i in np.nonzero(sure & (ids < 0))[0]:
             ids[i] = self._next
             self.tracks.append(Track(self._next, states[i], np.zeros(4), self._time))
@@ -88,7 +93,7 @@ class Tracker:
     def _pass(self, time: float | None) -> None:
         """It is later, and what nobody saw for long is forgotten."""
         self._time = later(self._time, time)
-        self.tracks = [t for t in self.tracks if self._time - t.seen <= self.patience]
+        self.tracks = [t for t in self.tracks if self._time - t.seen <= (self.patience if t.missed else self.longest)]
 
     def _match(self, rows: np.ndarray, states: np.ndarray, ids: np.ndarray, tracks: Sequence[Track]) -> list[Track]:
         """Give `ids` to the rows that fit a track, the best fit first; the tracks that are left."""

@@ -127,3 +127,20 @@ def test_what_is_erased_is_not_on_the_disk(tmp_path):
         c.execute(tables.sessions.delete())
     store.forget()
     assert all(b"a-name-to-look-for" not in file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_what_was_erased_while_somebody_read_is_forgotten_later(tmp_path):
+    store = Store(tmp_path)
+    reader = sqlite3.connect(tmp_path / FILE)
+    with store.writing() as c:
+        c.execute(session("nobody-may-read-this"))
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM sessions").fetchall()
+    with store.writing() as c:
+        c.execute(tables.sessions.delete())
+    store.forget()
+    assert store.remembers
+    reader.close()
+    store.forget()
+    assert not store.remembers
+    assert not any(b"nobody-may-read-this" in file.read_bytes() for file in tmp_path.iterdir())

@@ -178,6 +178,11 @@ def test_a_wrong_answer_is_corrected(visit, server):
     page.wait_for_selector(".wrong:has-text('Thank you')")
     newest, *rest = server.ask("/v1/feedback").json
     assert (newest["expression"], newest["consent"], len(rest)) == ("surprise", True, before)
+    assert "are kept" in page.text_content("#kept")
+    page.click("#erase")
+    page.wait_for_selector("#kept:has-text('not kept')")
+    assert not page.is_visible("#erase")
+    assert len(server.ask("/v1/feedback").json) == before
 
 
 def test_enter_sends_a_correction(visit, server):
@@ -440,9 +445,14 @@ def test_without_a_key_the_page_says_what_it_needs(chromium_elsewhere, start_ser
     key(tmp_path, "predict")
     running = start_server("--data", tmp_path, "--purpose", "research", MIEN_SERVE_HOSTS="mien.test")
     page = chromium_elsewhere.new_page()
+    asked = []
     page.on("dialog", lambda dialog: dialog.dismiss())
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(f"http://mien.test:{running.port}")
     page.wait_for_selector("#why:has-text('needs a key')")
+    page.click("#sample")
+    page.wait_for_selector("#message:has-text('needs a key')")
+    assert not [url for url in asked if "/v1/predict" in url]
 
 
 def test_a_page_without_the_runtime_says_so_and_uses_the_server(visit, start_server, tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import http.client
+import io
 import json
 import signal
 import socket
@@ -11,6 +12,7 @@ import threading
 import time
 
 import pytest
+from PIL import Image
 
 from helpers import astronaut, encoded
 
@@ -199,3 +201,45 @@ def test_a_killed_server_finds_its_sessions_again(start_server, tmp_path):
     again = start_server("--data", tmp_path)
     assert [session["id"] for session in again.ask("/v1/sessions").json] == [kept["id"]]
     assert again.ask(f"/v1/sessions/{kept['id']}").json["moments"]
+
+
+def test_consent_can_be_taken_back_however_much_was_said_before(server):
+    async def play(connection):
+        await connection.send(json.dumps(["session", {"title": "t", "consent": "I agree"}]))
+        while json.loads(await connection.recv())[0] != "session":
+            pass
+        for _ in range(80):
+            await connection.send(json.dumps(["mark", {"text": "x"}]))
+        await connection.send(json.dumps(["session", {"title": "t", "consent": ""}]))
+        seen = []
+        while not seen or seen[-1][0] != "session":
+            seen.append(json.loads(await connection.recv()))
+        return seen
+
+    *limited, (_, settled) = live(server, play)
+    assert settled["recording"] is False
+    assert {event for event, _ in limited} == {"problem"}
+    assert all(problem["status"] == 429 for _, problem in limited)
+
+
+def test_small_files_of_large_pictures_are_refused_before_they_are_decoded(server):
+    picture = io.BytesIO()
+    Image.new("I;16", (8000, 8000), 700).save(picture, "PNG")
+    refused = server.ask("/v1/predict", picture.getvalue(), content_type="image/png")
+    assert refused.status == 413
+    assert "36,000,000" in refused.json["detail"]
+
+
+def test_slow_addresses_hold_up_neither_others_nor_the_end(start_server):
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        slow = f"http://127.0.0.1:{silent.getsockname()[1]}/x.jpg"
+        running = start_server("--data", ":memory:", MIEN_SERVE_PRIVATE_URLS="1", MIEN_SERVE_DRAIN="1")
+        body = json.dumps({"images": [slow] * 16}).encode()
+        waiting = threading.Thread(target=running.ask, args=("/v1/predict", body), kwargs={"content_type": "application/json"})
+        waiting.daemon = True
+        waiting.start()
+        time.sleep(0.5)
+        begun = time.monotonic()
+        assert running.ask("/v1/predict", PHOTO, content_type="image/jpeg").status == 200
+        assert running.stop() == 0
+        assert time.monotonic() - begun < 6

@@ -1,10 +1,12 @@
 """Flags over environment over file; what is wrong is named with where it came from."""
 
+import socket
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from helpers import mien
 from mien.serving.settings import RESTRICTED, Settings, is_loopback, settings
 
 
@@ -88,3 +90,35 @@ def test_every_setting_is_in_the_manual():
     manual = (Path(__file__).parents[2] / "docs" / "server.md").read_text(encoding="utf-8")
     table = manual[manual.index("| setting |") :]
     assert [field.name for field in fields(Settings) if f"`{field.name}`" not in table] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("[serve]\nport = 1\n", ""), ("serve = 3", "under"), ('host = "0.0.0.0"\n[serve]\nport = 1\n', "beside it: host")],
+)
+def test_a_file_has_its_settings_in_one_place(tmp_path, text, said):
+    (tmp_path / "mien.toml").write_text(text)
+    if not said:
+        assert settings(environment={}, file=tmp_path / "mien.toml").port == 1
+        return
+    with pytest.raises(ValueError, match=said):
+        settings(environment={}, file=tmp_path / "mien.toml")
+
+
+@pytest.mark.parametrize("name", ["body_mb", "drain", "rate", "megapixels"])
+def test_numbers_are_finite(name):
+    for value in ("inf", "nan"):
+        with pytest.raises(ValueError, match=f"{name} is {value}"):
+            settings(environment={f"MIEN_SERVE_{name.upper()}": value})
+
+
+def test_a_check_sees_a_port_that_is_taken_and_a_folder_that_cannot_be(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = mien("serve", "--check", "--port", port, "--data", tmp_path, text=True)
+    assert run.returncode == 2
+    assert f"port {port} cannot be had" in run.stderr
+    (tmp_path / "file").write_text("x")
+    run = mien("serve", "--data", tmp_path / "file", text=True)
+    assert run.returncode == 2
+    assert "no database can be kept there" in run.stderr

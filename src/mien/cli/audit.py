@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mien.cli.keys import Data, day, opened
+from mien.errors import printable
 
 
 def audit(
@@ -29,5 +30,5 @@ def audit(
     table = Table("time", "who", "did", "to", "more", box=None, pad_edge=False)
     for line in lines:
         more = ", ".join(f"{name}: {value}" for name, value in (line["detail"] or {}).items() if value)
-        table.add_row(day(line["time"]), line["actor"], line["action"], Text(line["subject"]), Text(more))
+        table.add_row(day(line["time"]), line["actor"], line["action"], *(Text(printable(t)) for t in (line["subject"], more)))
     Console().print(table if lines else "nothing happened here yet")

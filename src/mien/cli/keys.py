@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mien.errors import printable
+
 app = typer.Typer(help="Make, list and revoke the keys of a server's clients.", no_args_is_help=True)
 Data = Annotated[str, typer.Option(metavar="DIR", help="Of the server's database.")]
 
@@ -61,7 +63,7 @@ def list_keys(json: Annotated[bool, typer.Option("--json", help="The same as JSO
 
     table = Table("key", "name", "may", "made", "revoked", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(row["id"], Text(row["name"]), ", ".join(row["scopes"]), row["created"], row["revoked"] or "")
+        table.add_row(row["id"], Text(printable(row["name"])), ", ".join(row["scopes"]), row["created"], row["revoked"] or "")
     Console().print(table if rows else "no keys; make one: mien keys create NAME")
 
 

@@ -36,11 +36,13 @@ def serve(
     }  # fmt: skip
     made = settings(flags, file=config)
     if check:
+        from mien.serving.server import refuse_taken
         from mien.serving.service import Service
 
         service = Service(made)
         service.open()
         service.close()
+        refuse_taken(made.host, made.port)
         for name, value in asdict(made).items():
             typer.echo(f"{name} = {value!r}")
         typer.echo("everything opens")

@@ -31,6 +31,8 @@ class Store:
         """Raises ValueError for a folder that cannot be written to, or a database of a newer version of mien."""
         self.path = None if str(folder) == ":memory:" else Path(folder) / FILE
         self._lock = Lock()
+        self.remembers = False
+        """Whether something that was erased is still in the write-ahead log, since somebody was reading: forget() again."""
         self.engine = _opened(self.path)
         if _revision(self.path) != REVISION:
             _migrate(self.engine, self.path)
@@ -59,10 +61,11 @@ class Store:
         return rows[::-1]
 
     def forget(self) -> None:
-        """Let what was erased leave the write-ahead log, too."""
+        """Let what was erased leave the write-ahead log, too. Where somebody reads just then, `remembers` stays true."""
         if self.path:
             with self.engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            self.remembers = bool(busy)
 
     def close(self) -> None:
         self.engine.dispose()

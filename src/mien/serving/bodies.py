@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from threading import Thread
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
@@ -27,8 +29,8 @@ PICTURES = ("image/", "application/octet-stream")
 WOULD_WORK = "Send one picture's bytes as image/jpeg, a form with `image` files, or JSON with `image` or `images`."
 DRAINED = 4
 """Times the limit that is read, and let go, of a request that is too large."""
-FETCHERS = ThreadPoolExecutor(8, "mien-fetch")
-"""Of their own: slow addresses hold up nothing else."""
+FETCHES, FETCHES_EACH = 32, 2
+"""Addresses that are read at once, of all clients and of one: slow ones hold up nobody else."""
 WORDS = 3_000_000
 """Bytes of JSON that is no picture: a correction with a face's crop."""
 FIELDS = 64
@@ -134,6 +136,10 @@ async def _form(request: Request, limit: int, most: int) -> list[Sent]:
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, UnicodeDecodeError) as error:
+        if "Too many files" in str(getattr(error, "message", "")):
+            raise Problem(
+                422, f"more than {most} pictures", kind="too_many", would_work=f"Send at most {most} at a time."
+            ) from None
         said = getattr(error, "message", None) or f"the form cannot be read ({type(error).__name__})"
         raise Problem(400, said, would_work=WOULD_WORK) from None
     found = []
@@ -163,11 +169,34 @@ def _text(value: str) -> Sent:
     return Sent(value if on_the_web(value) else "base64", value)
 
 
-async def data_of(sent: Sent, settings: Settings) -> bytes:
+class Fetches:
+    """`await fetches(client, work)`: done in a thread that no stopping server waits for, when it is the client's turn."""
+
+    def __init__(self) -> None:
+        self._all = asyncio.Semaphore(FETCHES)
+        self._each: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    async def __call__(self, client: str, work: Callable[[], bytes]) -> bytes:
+        own = self._each.setdefault(client, asyncio.Semaphore(FETCHES_EACH))
+        async with own, self._all:
+            done: Future[bytes] = Future()
+            Thread(target=_into, args=(done, work), name="mien-fetch", daemon=True).start()
+            return await asyncio.wrap_future(done)
+
+
+def _into(done: Future[bytes], work: Callable[[], bytes]) -> None:
+    done.set_running_or_notify_cancel()
+    try:
+        done.set_result(work())
+    except BaseException as error:
+        done.set_exception(error)
+
+
+async def data_of(sent: Sent, settings: Settings, fetches: Fetches, client: str) -> bytes:
     """The picture file's bytes, fetched if need be. Raises SourceError or ImageError."""
     if isinstance(sent.data, bytes):
         return sent.data
     if on_the_web(sent.data):
         get = partial(fetch, sent.data, int(settings.body_mb * 1e6), private=settings.private_urls)
-        return await asyncio.get_running_loop().run_in_executor(FETCHERS, get)
+        return await fetches(client, get)
     return from_base64(sent.data)

@@ -29,7 +29,7 @@ class Board:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self.past: deque[dict[str, Any]] = deque(maxlen=int(PAST / EVERY))
+        self.past: deque[dict[str, Any]] = deque()
         """`time` and `shown` of each snapshot."""
         self._made: dict[str, Any] = {}
         self._at = -EVERY
@@ -37,7 +37,10 @@ class Board:
     def __call__(self) -> dict[str, Any]:
         if time.monotonic() - self._at > EVERY / 2:
             self._made, self._at = snapshot(self.service), time.monotonic()
-            self.past.append({name: self._made[name] for name in ("time", "shown")})
+            if not self.past or self._made["time"] - self.past[-1]["time"] > 0.9 * EVERY:
+                self.past.append({name: self._made[name] for name in ("time", "shown")})
+        while self.past and self.past[0]["time"] < time.time() - PAST:
+            self.past.popleft()
         return self._made
 
     async def keep(self) -> None:
@@ -90,7 +93,7 @@ def rooms(server: socketio.AsyncServer, service: Service, board: Board) -> None:
             client = client_of(service, environ["asgi.scope"], key_in(auth))
             may(client, "dashboard")
         except Problem as problem:
-            raise socketio.exceptions.ConnectionRefusedError(problem.to_dict()) from None
+            raise socketio.exceptions.ConnectionRefusedError(problem.detail, problem.to_dict()) from None
         await server.enter_room(sid, ROOM, namespace=NAMESPACE)
         watchers[sid] = client
         await server.emit("past", list(board.past), to=sid, namespace=NAMESPACE)

@@ -98,6 +98,10 @@ class Guard:
 
         try:
             await self.app(scope, self._bounded(scope, receive), marked)
+        except asyncio.CancelledError:  # the server stops
+            if seen["status"] == 500:
+                await _refuse(Problem(503, "the server is stopping", would_work="Try again later."), marked)
+            raise
         finally:
             took, route = time.monotonic() - start, getattr(scope.get("route"), "path", "other")
             self.service.metrics.requests.labels(route, scope["method"], str(seen["status"])).inc()
@@ -126,7 +130,8 @@ def check_names(service: Service, scope: Scope, headers: Headers) -> None:
     """Raises Problem 421 for a Host that is not this server's, 403 for another site's page."""
     host = headers.get("host", "")
     name = _parsed(f"//{host}").hostname or ""
-    known = is_loopback(name) or name in service.settings.hosts or name == service.settings.host
+    own = {given.lower() for given in (service.settings.host, *service.settings.hosts)}
+    known = is_loopback(name) or name in own
     if not known and not (_is_address(name) and not service.settings.loopback):
         raise Problem(
             421, f"{name!r:.100} is not a name of this server", would_work="Its address, or a name given as hosts.",

@@ -23,6 +23,8 @@ async def housekeeping(service: Service) -> None:
             hang_up(service, now)
         except Exception:  # a database that is locked now may not be the next time
             log.exception("idle and revoked connections were not looked at")
+        if service.store.remembers:
+            service.write(service.store.forget)
         if now - erased >= min(ERASE_EVERY, service.settings.retention_hours * 3600):
             erased = now
             service.write(erase_old, service)

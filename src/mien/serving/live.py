@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from mien.detectors import crop_of
+from mien.errors import plain
 from mien.faces import Faces
 from mien.feedback.sessions import Timeline, new_id
 from mien.serving.auth import LOCAL, Client, allowed, client_of, may
@@ -84,11 +85,12 @@ class Live:
         """A message of the client's; never waits."""
         if event == "frame":
             self._frame(data)
-        elif self._talks.wait("words") > 0:
-            return  # nobody renames or marks a session so often
         elif event == "session" and isinstance(data, Mapping):
-            self.keeps = data.get("keep", True) is True
-            self._settle(_text(data, "title", 200), _text(data, "consent", 500) if self.keeps else "")
+            self._settle(data)
+        elif event not in EVENTS:
+            return
+        elif self._talks.wait("words") > 0:
+            self._too_often()
         elif event == "mark" and isinstance(data, Mapping):
             text = _text(data, "text", 500)
             if text and self.keeps:
@@ -96,12 +98,21 @@ class Live:
         elif event == "stop":
             self.keep()
 
-    def _settle(self, title: str, consent: str) -> None:
-        """What the session is called, and whether faces may be recorded."""
-        self.title, self.consent = title, consent
+    def _settle(self, data: Mapping[str, Any]) -> None:
+        """What the session is called, and what of it is kept. To keep less is granted however often it is asked for."""
+        keeps = data.get("keep", self.keeps) is True
+        title, consent = _text(data, "title", 200), _text(data, "consent", 500) if keeps else ""
+        if (consent or keeps > self.keeps or not self.consent) and self._talks.wait("words") > 0:
+            self._too_often()
+            return
+        self.keeps, self.title, self.consent = keeps, title, consent
         if consent or self._begun:
             self.write(self._agreed, title, consent)
-        self._send("session", {"id": self.session, "title": title, "recording": bool(consent)})
+        self._send("session", {"id": self.session, "title": title, "recording": bool(consent) and not self.erased})
+
+    def _too_often(self) -> None:
+        """Nobody renames or marks a session so often."""
+        self._send("problem", Problem(429, f"more than {WORDS} messages a minute that are no frames", kind="rate").to_dict())
 
     def _frame(self, data: Any) -> None:
         self.last = time.monotonic()
@@ -187,7 +198,7 @@ class Live:
 
     def _agreed(self, session: str, title: str, consent: str) -> None:
         self.service.sessions.settle(session, title, consent)
-        self.service.store.note(self.client.id, "recording on" if consent else "recording off", session, consent=consent)
+        self.service.store.note(self.client.id, "recording on" if consent else "recording off", session)
 
     def _record(self, session: str, consent: str, time_s: float, track: int, png: bytes) -> None:
         """Not where consent was taken back meanwhile."""
@@ -210,7 +221,7 @@ class Live:
 def _text(data: Mapping[str, Any], name: str, most: int) -> str:
     """Only what is a text: a refusal by `false` or `null` must not become a word."""
     value = data.get(name)
-    return value.strip()[:most] if isinstance(value, str) else ""
+    return plain(value).strip()[:most] if isinstance(value, str) else ""
 
 
 def admit(service: Service, scope: MutableMapping[str, Any], token: str) -> Client:

@@ -107,8 +107,9 @@ def _picture(image: np.ndarray, faces: Faces) -> tuple[bytes, Faces]:
 
 async def _seen(service: Service, client: Client, sent: Sent, finish: Callable[[np.ndarray, Faces], Any]) -> Any:
     """What `finish` makes of the picture, and its faces; the picture itself is not held on to."""
-    data = await data_of(sent, service.settings)
-    limits = Limits(bytes=int(service.settings.body_mb * 1e6))
+    s = service.settings
+    data = await data_of(sent, s, service.fetches, client.id + client.address)
+    limits = Limits(bytes=int(s.body_mb * 1e6), pixels=int(s.megapixels * 1e6))
     recognizer = service.recognizer
 
     def find() -> tuple[np.ndarray, Faces]:
@@ -212,6 +213,7 @@ async def uncorrect(request: Request, id: str) -> Response:
 async def sessions(request: Request) -> JSONResponse:
     """Your live sessions, the newest first; with the scope `dashboard` everybody's."""
     service, client = client_for(request, "sessions")
+    allowed(service, client)
     return JSONResponse(await asyncio.to_thread(service.sessions.all, client.sees))
 
 
@@ -219,14 +221,18 @@ async def sessions(request: Request) -> JSONResponse:
 async def session(request: Request, id: str) -> JSONResponse:
     """All that is kept of a session but pictures: a row a second and face, and its marks."""
     service, client = client_for(request, "sessions")
+    allowed(service, client)
     await _written(service, client, id)
-    return JSONResponse(await asyncio.to_thread(service.sessions.export, id, client.sees))
+    whole = await asyncio.to_thread(service.sessions.export, id, client.sees)
+    service.write(service.store.note, client.id, "export session", id)
+    return JSONResponse(whole)
 
 
 @router.get("/sessions/{id}/csv", **schemas.CSV)
 async def session_csv(request: Request, id: str) -> Response:
     """The same as a table."""
     service, client = client_for(request, "sessions")
+    allowed(service, client)
     await _written(service, client, id)
     text = await asyncio.to_thread(lambda: _csv(service.sessions.export(id, client.sees)))
     service.write(service.store.note, client.id, "export session", id)
@@ -246,14 +252,16 @@ def _csv(session: dict[str, Any]) -> str:
 
 
 def _harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """A text of one line that no spreadsheet takes for a formula."""
+    line = " ".join(text.split())
+    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
 
 
 @router.get("/sessions/{id}/crops", **schemas.CROPS)
 async def crops(request: Request, id: str) -> Response:
     """The crops of faces that were recorded with consent, as a ZIP of PNG files named by second and track."""
     service, client = client_for(request, "sessions")
+    allowed(service, client)
     await _written(service, client, id)
     data = await asyncio.to_thread(lambda: _zip(service.sessions.records(id, client.sees)))
     service.write(service.store.note, client.id, "export crops", id)

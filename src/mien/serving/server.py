@@ -64,6 +64,14 @@ def serve(settings: Settings, told: Any = lambda port: None) -> int:
     return 0 if server.started else 1
 
 
+def refuse_taken(host: str, port: int) -> None:
+    """Raises ValueError where another program listens there, or this machine has no such address."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise ValueError(f"{host}, port {port} cannot be had ({error.strerror}); give another --port or --host") from None
+
+
 class JsonLines(logging.Formatter):
     """One JSON object a line."""
 

@@ -18,6 +18,7 @@ from mien.feedback.sessions import Sessions
 from mien.feedback.store import Store
 from mien.recognizer import Recognizer
 from mien.runtime import alone
+from mien.serving.bodies import Fetches
 from mien.serving.engine import Engine
 from mien.serving.metrics import Metrics
 from mien.serving.rates import Rates
@@ -40,6 +41,7 @@ class Service:
         """Live connections (mien.serving.live.Live), by themselves."""
         self.rates, self.wrong_keys = Rates(settings.rate), Rates(WRONG_KEYS)
         self._writer = ThreadPoolExecutor(1, "mien-store")
+        self.fetches = Fetches()
 
     def open(self) -> None:
         """Once. Raises ValueError where a setting names what is not there, or others may come and there is no key for them."""
@@ -49,7 +51,7 @@ class Service:
             with how():
                 self.recognizer.classify(*self.recognizer.find(np.zeros((240, 320, 3), np.uint8)))
         self.refuse_strangers()
-        _ = self.smoother, self.engine
+        _ = self.smoother, self.engine, self.store
         self.ready = True
 
     def close(self) -> None:
@@ -115,5 +117,6 @@ class Service:
 
 
 def _told(done: Future[Any]) -> None:
-    if not done.cancelled() and (error := done.exception()):
+    error = None if done.cancelled() else done.exception()
+    if error and not isinstance(error, LookupError):  # who asks for what is not there is told so
         logging.getLogger("mien.serve").error("the store: %s", error)

@@ -6,6 +6,7 @@ A flag wins over the environment (`MIEN_SERVE_PORT=8080`), which wins over the f
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -65,6 +66,8 @@ class Settings:
     """Other sites whose pages may call it (CORS)."""
     body_mb: float = 20.0
     """Largest request, megabytes."""
+    megapixels: float = 36.0
+    """Largest picture of a request: decoding takes up to nine bytes a pixel."""
     images: int = 16
     """Pictures in one request."""
     threads: int = 0
@@ -91,6 +94,8 @@ class Settings:
     json_logs: bool = False
 
     def __post_init__(self) -> None:
+        numbers = [f.name for f in fields(self) if isinstance(getattr(self, f.name), float)]
+        insist(self, *((name, math.isfinite(getattr(self, name)), "a finite number") for name in numbers))
         insist(
             self,
             ("host", bool(self.host.strip()), "an address, such as 127.0.0.1 or 0.0.0.0"),
@@ -99,6 +104,7 @@ class Settings:
             ("every", self.every >= 1, "at least 1"),
             ("retention_hours", self.retention_hours > 0, "more than 0"),
             ("body_mb", self.body_mb > 0, "more than 0"),
+            ("megapixels", self.megapixels > 0, "more than 0"),
             ("images", self.images >= 1, "at least 1"),
             ("threads", self.threads >= 0, "0 or more"),
             ("batch", self.batch >= 1, "at least 1"),
@@ -159,7 +165,12 @@ def _read(file: Path) -> dict[str, Any]:
         raise ValueError(f"{file}: no such file; settings as TOML were wanted") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ValueError(f"{file} is not TOML: {error}") from None
-    return raw.get("serve", raw)
+    if "serve" not in raw:
+        return raw
+    beside = [name for name in raw if name in {f.name for f in fields(Settings)}]
+    if beside or not isinstance(raw["serve"], dict):
+        raise ValueError(f"{file}: settings stand under [serve] or above everything, not both; beside it: {', '.join(beside)}")
+    return dict(raw["serve"])
 
 
 def _typed(name: str, value: Any, origin: str) -> Any:

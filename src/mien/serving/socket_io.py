@@ -53,7 +53,7 @@ def socket_io(service: Service, board: Board) -> socketio.AsyncServer:
         try:
             client = admit(service, environ["asgi.scope"], key_in(auth))
         except Problem as problem:
-            raise socketio.exceptions.ConnectionRefusedError(problem.to_dict()) from None
+            raise socketio.exceptions.ConnectionRefusedError(problem.detail, problem.to_dict()) from None
         pending: set[asyncio.Future[Any]] = set()
 
         def send(event: str, data: Any) -> None:

@@ -101,8 +101,14 @@ export function timeline(canvas, rows, labels, marks = []) {
     }
   }
   pen.globalAlpha = 1;
-  pen.fillStyle = colour("ink");
   pen.font = "12px system-ui, sans-serif";
+  const newest = rows[rows.length - 1]?.probability ?? {};
+  pen.textAlign = "right";
+  for (const name of labels.filter((label) => newest[label] > 0.2)) {
+    pen.fillStyle = colour(name);
+    pen.fillText(name, width - 4, Math.max(y(newest[name]) + 14, 14));
+  }
+  pen.fillStyle = colour("ink");
   for (const mark of marks) {
     pen.fillRect(x(mark), 0, 1, height);
     const early = x(mark) > width / 2; // words stand where there is room for them

@@ -52,7 +52,7 @@ function bars(place, face) {
     const [bar, mark] = row.children[1].children;
     bar.style.width = `${100 * share}%`;
     bar.style.background = colour(name);
-    mark.hidden = !face.raw;
+    mark.hidden = !face.raw || Math.abs(face.raw[name] - share) < 0.02;
     if (face.raw) mark.style.left = `calc(${100 * face.raw[name]}% - 1px)`;
   });
 }

@@ -16,6 +16,8 @@ const state = {
   chosen: null, followed: null, // of faces, by what tells them apart
   asked: 0, // what was begun last; what began before it and ends after it is not shown
   session: undefined, sessions: [], // that answers belong to; of this visit of which numbers are kept
+  corrections: [], pictured: false, // of this visit; whether small pictures of faces were kept in it
+  blocked: "", // why nothing can be read now
 };
 
 // ---- what is shown
@@ -79,9 +81,12 @@ function enter(name) {
   complain("");
   savable();
   working(true);
-  $("picture").hidden = false;
+  $("frame").hidden = $("picture").hidden = false;
   $("video").hidden = $("line").hidden = $("busy").hidden = true;
   cards.show([], null, {});
+  draw.timeline($("timeline"), [], []);
+  $("pace").textContent = "";
+  state.lag = undefined;
   $("count").textContent = "Faces";
   outlined();
   return () => mine === state.asked;
@@ -92,10 +97,11 @@ function enter(name) {
 async function picture(blob, name) {
   const wanted = enter(name);
   const canvas = $("picture");
+  let bitmap = null;
   $("busy").hidden = false;
   try {
-    const bitmap = await createImageBitmap(blob).catch(() => null);
-    await settled;
+    bitmap = await createImageBitmap(blob).catch(() => null);
+    await ready();
     if (!wanted()) return;
     if (bitmap) paint(canvas, bitmap, bitmap.width, bitmap.height);
     const answer = await state.engine.predict(blob);
@@ -109,6 +115,7 @@ async function picture(blob, name) {
     if (!wanted()) return;
     complain(error.message);
     $("count").textContent = "That did not work";
+    $("frame").hidden = !bitmap;
   } finally {
     if (wanted()) $("busy").hidden = true;
   }
@@ -135,6 +142,12 @@ async function camera() {
   if ($("consent").open) return;
   $("consent").returnValue = "no";
   $("record").checked = false;
+  try {
+    await ready();
+  } catch (error) {
+    enter("camera");
+    return complain(error.message);
+  }
   for (const part of document.querySelectorAll("#consent .server")) part.hidden = state.engine === browser;
   $("consent").showModal();
   await new Promise((done) => $("consent").addEventListener("close", done, { once: true }));
@@ -165,7 +178,8 @@ async function camera() {
   roll(video, { title: "camera", consent: record });
   $("on-says").textContent = record ? "Camera on, small pictures are kept" : "Camera on";
   say($("on-says").textContent);
-  keeping(Boolean(record));
+  state.pictured ||= Boolean(record);
+  keeping();
   $("on").hidden = false;
   $("stop").focus();
 }
@@ -181,7 +195,11 @@ function refused(error) {
 
 async function film(file) {
   const wanted = enter(file.name);
-  await settled;
+  try {
+    await ready();
+  } catch (error) {
+    return wanted() && complain(error.message);
+  }
   if (!wanted()) return;
   const video = $("video");
   video.srcObject = null;
@@ -190,6 +208,11 @@ async function film(file) {
   video.onerror = () => {
     stop();
     complain("This video cannot be played here. MP4 (H.264) and WebM work in most browsers.");
+  };
+  video.onloadedmetadata = () => {
+    if (video.videoWidth || video.srcObject) return;
+    stop();
+    complain("The pictures of this video cannot be shown here. MP4 (H.264) and WebM work in most browsers.");
   };
   roll(video, { title: "video", keep: false });
 }
@@ -206,6 +229,7 @@ async function roll(video, session) {
       live.tell("session", session);
     },
     result: (message, since) => seen(message, video, since),
+    note: complain,
     end: (text) => {
       stop();
       if (text) complain(text);
@@ -260,18 +284,21 @@ function stop() {
   state.stream = null;
   $("video").pause();
   $("on").hidden = $("stop").hidden = $("mark").hidden = true;
-  $("erase").hidden = !state.sessions.length;
+  erasable();
   if (held) $("again").focus();
 }
 
+const erasable = () => ($("erase").hidden = !state.sessions.length && !state.corrections.length);
+
 async function erase() {
-  const asked = await Promise.allSettled(state.sessions.map((id) => ask(`/v1/sessions/${id}`, { method: "DELETE" })));
+  stop();
+  const kept = [...state.sessions.map((id) => `sessions/${id}`), ...state.corrections.map((id) => `feedback/${id}`)];
+  const asked = await Promise.allSettled(kept.map((path) => ask(`/v1/${path}`, { method: "DELETE" })));
   const failed = asked.filter(({ reason }) => reason && reason.status !== 404); // of some nothing had been kept
   if (failed.length) return complain(failed[0].reason.message);
-  state.sessions = [];
-  state.session = undefined;
-  $("erase").hidden = true;
-  keeping(false);
+  Object.assign(state, { sessions: [], corrections: [], session: undefined, pictured: false });
+  erasable();
+  keeping();
   say("Everything that was kept of this visit is erased.");
 }
 
@@ -304,7 +331,10 @@ function correct(i) {
     if (state.session) body.session = state.session;
     if ($("give").checked) body.face_png = crop.toDataURL("image/png");
     try {
-      await post("/v1/feedback", body);
+      state.corrections.push((await post("/v1/feedback", body)).id);
+      state.pictured ||= Boolean(body.face_png);
+      erasable();
+      keeping();
       say("Thank you: the correction is kept.");
       thanks(i);
     } catch (error) {
@@ -390,9 +420,15 @@ $("start").inert = false; // what is pressed before this script ran would be los
 
 const own = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 
-function keeping(recorded) {
-  if (state.engine === browser) $("kept").textContent = "Pictures stay on this device.";
-  else $("kept").textContent = recorded ? `Small pictures of faces are kept ${state.hours}, unless you erase them before.` : "Pictures are not kept.";
+function keeping() {
+  if (state.pictured) $("kept").textContent = "Small pictures of faces that you gave are kept; you can erase them.";
+  else $("kept").textContent = state.engine === browser ? "Pictures stay on this device." : "Pictures are not kept.";
+}
+
+/** Nothing leaves this device before it is clear where the work is done. Throws what stands against it. */
+async function ready() {
+  await settled;
+  if (state.blocked) throw new Error(state.blocked);
 }
 
 async function work(where) {
@@ -407,7 +443,7 @@ async function work(where) {
   }
   document.querySelector(`[name=where][value=${state.engine.name}]`).checked = true;
   $("where").disabled = false;
-  keeping(false);
+  keeping();
   $("consent-where").textContent = state.engine === browser ? "in this browser; nothing is sent" : "on the server";
 }
 
@@ -423,16 +459,25 @@ async function begin() {
     const cards = await admitted();
     const active = cards.find((card) => card.active);
     $("model").textContent = `Model ${active.name}`;
+  } catch (error) {
+    state.blocked = $("why").textContent = error.message;
+    return;
+  }
+  await Promise.all([work(own ? "server" : "browser"), introduced()]);
+}
+
+/** What this server is for, and how long it keeps what. */
+async function introduced() {
+  try {
     const about = await ask("/readyz");
     $("consent-hours").textContent = state.hours = hours(about.retention_hours);
     if (about.purpose !== "personal") {
       $("consent-purpose").textContent = `This server reads faces for: ${about.purpose_means}.`;
       $("consent-purpose").hidden = false;
     }
-    await work(own ? "server" : "browser");
   } catch (error) {
     $("why").textContent = error.message;
   }
 }
 
-let settled = begin(); // nothing leaves this device before it is clear where the work is done
+let settled = begin();

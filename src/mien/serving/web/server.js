@@ -15,7 +15,8 @@ export async function ask(path, options = {}) {
   return body;
 }
 
-const said = (body, answer) => [body.detail || `The server answered ${answer.status}.`, body.would_work].filter(Boolean).join(" ");
+const said = (body, answer) => [body.detail || `The server answered ${answer.status}`, body.would_work].filter(Boolean).map(sentence).join(" ");
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1).replace(/[.\s]+$/, "")}.`;
 
 /** Ask for a key, once, where the server wants one. Throws an Error where none is given. */
 export async function admitted() {
@@ -66,7 +67,8 @@ export const server = {
         on.result(message, camera.sent.get(message.seq));
         for (const seq of camera.sent.keys()) if (seq <= message.seq) camera.sent.delete(seq);
       } else if (event === "problem") {
-        on.end(said(message, {}));
+        if (camera.open) on.note(said(message, {}));
+        else on.end(said(message, {}));
       }
     };
     socket.onclose = () => on.end(camera.open ? "The connection to the server ended." : "The server could not be reached.");

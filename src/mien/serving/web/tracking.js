@@ -2,7 +2,7 @@
 
 import { iou } from "./recognizer.js";
 
-const [OVERLAP, MARGIN, PATIENCE, COAST, MEMORY] = [0.2, 0.3, 1.0, 0.4, 0.15];
+const [OVERLAP, MARGIN, PATIENCE, LONGEST, COAST, MEMORY] = [0.2, 0.3, 1.0, 5.0, 0.4, 0.15];
 const [HALFLIFE, WINDOW, LEAD, FORGET] = [0.2, 0.6, 0.1, 2.0];
 
 const stateOf = ([left, top, right, bottom]) => [
@@ -25,7 +25,7 @@ export function tracker(start) {
     const passed = Math.max(now - t.seen, 1e-3);
     const share = Math.max(1 / t.hits, 1 - Math.exp(-passed / MEMORY));
     t.speed = t.speed.map((v, i) => v + share * ((state[i] - t.state[i]) / passed - v));
-    Object.assign(t, { state, seen: now, hits: t.hits + 1 });
+    Object.assign(t, { state, seen: now, hits: t.hits + 1, missed: 0 });
   };
   const match = (rows, faces, free, now) => {
     const pairs = rows
@@ -43,14 +43,14 @@ export function tracker(start) {
   };
   return (found, now) => {
     const faces = found.map((face) => ({ ...face, track_id: null }));
-    tracks = tracks.filter((t) => now - t.seen <= PATIENCE);
+    tracks = tracks.filter((t) => now - t.seen <= (t.missed ? PATIENCE : LONGEST));
     const all = faces.map((_, i) => i);
     const sure = all.filter((i) => faces[i].score >= start);
     const left = match(sure, faces, tracks, now);
-    match(all.filter((i) => faces[i].score < start), faces, left, now);
+    for (const unseen of match(all.filter((i) => faces[i].score < start), faces, left, now)) unseen.missed += 1;
     for (const i of sure.filter((k) => faces[k].track_id === null)) {
       faces[i].track_id = next;
-      tracks.push({ id: next++, state: stateOf(faces[i].box), speed: [0, 0, 0, 0], seen: now, hits: 1 });
+      tracks.push({ id: next++, state: stateOf(faces[i].box), speed: [0, 0, 0, 0], seen: now, hits: 1, missed: 0 });
     }
     return faces.filter((face) => face.track_id !== null);
   };
