@@ -10,13 +10,14 @@ import numpy as np
 import onnxruntime
 
 from mien.card import DetectorCard, ModelCard
+from mien.runtime import SHORT_WAITS
 from mien.weights import find_card, find_detector, find_graph
 from results import write
 
 WAYS = {
-    "stop when the run ends": ("session.force_spinning_stop", "1"),
-    "go on waiting actively": ("session.intra_op.allow_spinning", "1"),
-    "wait idly": ("session.intra_op.allow_spinning", "0"),
+    "wait for a moment, stop when the run ends": SHORT_WAITS,
+    "go on waiting actively": {"session.intra_op.allow_spinning": "1"},
+    "wait idly": {"session.intra_op.allow_spinning": "0"},
     "none but the caller": None,
 }
 ROUNDS, REPEATS = 100, 5
@@ -28,11 +29,11 @@ def graphs():
     yield find_graph(ModelCard.load(classifier), classifier), np.zeros((1, 48, 48, 1), np.float32)
 
 
-def opened(path, entry):
+def opened(path, entries):
     options = onnxruntime.SessionOptions()
-    if entry:
-        options.add_session_config_entry(*entry)
-    else:
+    for name, value in (entries or {}).items():
+        options.add_session_config_entry(name, value)
+    if entries is None:
         options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
@@ -51,8 +52,8 @@ def timed(sessions) -> tuple[float, float]:
 def main() -> None:
     rows = {name: [] for name in WAYS}
     for _ in range(REPEATS):
-        for name, entry in WAYS.items():
-            sessions = [(s := opened(path, entry), s.get_inputs()[0].name, image) for path, image in graphs()]
+        for name, entries in WAYS.items():
+            sessions = [(s := opened(path, entries), s.get_inputs()[0].name, image) for path, image in graphs()]
             timed(sessions)
             rows[name].append(timed(sessions))
             del sessions

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+SHORT_WAITS = {"session.force_spinning_stop": "1", "session.intra_op.spin_duration_us": "50"}
+"""How threads wait actively; an older ONNX Runtime ignores what it does not know."""
 _here = local()
 
 
@@ -18,8 +20,7 @@ _here = local()
 def alone() -> Iterator[None]:
     """Graphs that run inside work in the thread that calls them and in no other: for who has a caller on each core.
 
-    Spread over two cores a small net is ready sooner (a frame with one face in 4.1 ms instead of 5.4), but costs more
-    (6.9 ms of the processor)."""
+    Spread over two cores small nets are ready sooner, but cost more of the processor (benchmarks/threads.py)."""
     before, _here.alone = getattr(_here, "alone", False), True
     try:
         yield
@@ -31,8 +32,8 @@ class Graph:
     """An ONNX graph on the CPU. `run` spreads its work over all cores, but see `alone`.
 
     ONNX Runtime gives each graph threads of its own. Left to themselves they go on waiting actively when they have run
-    and so take the cores from the next graph; told to wait idly, they wake too late for nets as small as these. So they
-    stop when the run ends: a frame with one face took 4.1 ms so, 5.8 with active and 4.9 with idle threads."""
+    and so take the cores from the next graph, or from other programs; told to wait idly, they wake too late for nets as
+    small as these. So they wait for a moment, and stop when the run ends: faster than both (benchmarks/threads.py)."""
 
     def __init__(self, graph: str | Path | bytes) -> None:
         """Raises what ONNX Runtime raises: a class of its own for each status."""
@@ -58,7 +59,8 @@ def _session(graph: str | bytes, spread: bool) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if spread:
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+        for name, value in SHORT_WAITS.items():
+            options.add_session_config_entry(name, value)
     else:
         options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
