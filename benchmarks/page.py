@@ -14,11 +14,12 @@ from results import FOLDER
 ROOT = Path(__file__).parents[1]
 COMMANDS = {
     "speed": "python benchmarks/speed.py --samples DIR --fer PYTHON",
+    "threads": "python benchmarks/threads.py",
     "detectors": "python benchmarks/detectors.py --samples DIR",
     "footprint": "python benchmarks/footprint.py --photo PHOTO mien=PYTHON fer=PYTHON",
     "calibration": "python benchmarks/calibration.py --data fer2013.npz",
     "training": "python benchmarks/training.py",
-    "faces": "python benchmarks/faces.py --faces DIR --people mask853 --machine ccp --detector RUN --detector mtcnn",
+    "faces": "python benchmarks/faces.py --faces DIR --people mask853 --machine ccp --detector RUN --detector mien ...",
     "geometry": "python benchmarks/geometry.py --data fer2013.npz",
     "serving": "python benchmarks/serving.py --photos A.jpg B.jpg C.jpg",
     "browser": "python benchmarks/browser.py --photos A.jpg B.jpg C.jpg",
@@ -164,6 +165,11 @@ def faces() -> str:
     )
 
 
+def threads() -> str:
+    rows = [[r["threads"], up(r["ms"], 2), up(r["cpu_ms"], 2)] for r in load("threads")["rows"]]
+    return table(["the threads of ONNX Runtime", "ms", "ms of the processor"], rows)
+
+
 def calibration() -> str:
     names = ("temperature_ece", "temperature_loss", "bend_ece", "bend_loss")
     rows = [[r["model"], *(up(r[name], 4) for name in names)] for r in load("calibration")["rows"]]
@@ -244,12 +250,16 @@ The peer, on the same crops:
 
 {speed}
 Medians of interleaved rounds in one run. {speed_source}
+The packaged detector's and classifier's nets in turn, by how their threads wait:
+
+{threads}
+{threads_source}
 ## Detectors
 
 {detectors}
 {detectors_source}
-`held_out`, a run of the packaged net's recipe that was fitted on none of these photos (the packaged one had people's boxes
-besides), and peers as they come, on faces of 20 pixels or more; the last columns are by size. People's boxes rank them; the
+`held_out`, a run of the packaged net's recipe that was fitted on none of these photos, `mien`, the packaged one, which had people's
+boxes besides and is shown on the others alone, and peers as they come, on faces of 20 pixels or more; the last columns are by size. People's boxes rank them; the
 machine's are a teacher's, whose misses a student shares, and on these photos our threshold was chosen. "the labels": the teacher
 at 1,024 pixels. "landmarks": median distance over that of the eyes.
 
@@ -293,6 +303,7 @@ Faces of FER2013 on crossing ways through a made film (640x480, 25 frames a seco
 def main() -> None:
     sections = (
         models, commands, peers, speed, detectors, faces, geometry, training, serving, browser, tracking, footprint, calibration,
+        threads,
     )  # fmt: skip
     parts = {section.__name__: section() for section in sections}
     sources = {f"{name.removesuffix('_accuracy')}_source": source(name) for name in COMMANDS}

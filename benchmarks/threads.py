@@ -10,12 +10,11 @@ import numpy as np
 import onnxruntime
 
 from mien.card import DetectorCard, ModelCard
-from mien.runtime import SHORT_WAITS
 from mien.weights import find_card, find_detector, find_graph
 from results import write
 
 WAYS = {
-    "wait for a moment, stop when the run ends": SHORT_WAITS,
+    "stop when the run ends": {"session.force_spinning_stop": "1"},
     "go on waiting actively": {"session.intra_op.allow_spinning": "1"},
     "wait idly": {"session.intra_op.allow_spinning": "0"},
     "none but the caller": None,

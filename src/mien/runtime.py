@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-SHORT_WAITS = {"session.force_spinning_stop": "1", "session.intra_op.spin_duration_us": "50"}
-"""How threads wait actively; an older ONNX Runtime ignores what it does not know."""
 _here = local()
 
 
@@ -33,7 +31,7 @@ class Graph:
 
     ONNX Runtime gives each graph threads of its own. Left to themselves they go on waiting actively when they have run
     and so take the cores from the next graph, or from other programs; told to wait idly, they wake too late for nets as
-    small as these. So they wait for a moment, and stop when the run ends: faster than both (benchmarks/threads.py)."""
+    small as these. So they stop when the run ends: faster than both (benchmarks/threads.py)."""
 
     def __init__(self, graph: str | Path | bytes) -> None:
         """Raises what ONNX Runtime raises: a class of its own for each status."""
@@ -59,8 +57,7 @@ def _session(graph: str | bytes, spread: bool) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if spread:
-        for name, value in SHORT_WAITS.items():
-            options.add_session_config_entry(name, value)
+        options.add_session_config_entry("session.force_spinning_stop", "1")
     else:
         options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

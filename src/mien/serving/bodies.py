@@ -185,7 +185,8 @@ class Fetches:
 
 
 def _into(done: Future[bytes], work: Callable[[], bytes]) -> None:
-    done.set_running_or_notify_cancel()
+    if not done.set_running_or_notify_cancel():
+        return
     try:
         done.set_result(work())
     except BaseException as error:

@@ -102,7 +102,8 @@ class Live:
         """What the session is called, and what of it is kept. To keep less is granted however often it is asked for."""
         keeps = data.get("keep", self.keeps) is True
         title, consent = _text(data, "title", 200), _text(data, "consent", 500) if keeps else ""
-        if (consent or keeps > self.keeps or not self.consent) and self._talks.wait("words") > 0:
+        less = (self.consent and not consent) or (self.keeps and not keeps)
+        if not less and self._talks.wait("words") > 0:
             self._too_often()
             return
         self.keeps, self.title, self.consent = keeps, title, consent
@@ -111,7 +112,9 @@ class Live:
         self._send("session", {"id": self.session, "title": title, "recording": bool(consent) and not self.erased})
 
     def _too_often(self) -> None:
-        """Nobody renames or marks a session so often."""
+        """Nobody renames or marks a session so often; who does not read is not told."""
+        if self._full():
+            return
         self._send("problem", Problem(429, f"more than {WORDS} messages a minute that are no frames", kind="rate").to_dict())
 
     def _frame(self, data: Any) -> None:
