@@ -258,8 +258,9 @@ The packaged detector's and classifier's nets in turn, by how their threads wait
 
 {detectors}
 {detectors_source}
-`held_out`, a run of the packaged net's recipe that was fitted on none of these photos, `mien`, the packaged one, which had people's
-boxes besides and is shown on the others alone, and peers as they come, on faces of 20 pixels or more; the last columns are by size. People's boxes rank them; the
+`held_out`, a run of the packaged net's recipe that was fitted on none of these photos; `mien`, the packaged one, which had
+people's boxes besides and is shown on the others alone; and peers as they come, on faces of 20 pixels or more; the last columns
+are by size. People's boxes rank them; the
 machine's are a teacher's, whose misses a student shares, and on these photos our threshold was chosen. "the labels": the teacher
 at 1,024 pixels. "landmarks": median distance over that of the eyes.
 
