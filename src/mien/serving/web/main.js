@@ -389,7 +389,7 @@ $("mark").addEventListener("submit", (event) => {
 });
 $("sample").addEventListener("click", async () => {
   try {
-    await picture(await ask("/web/portrait.jpg"), "portrait.jpg");
+    await picture(await portrait(), "portrait.jpg");
   } catch (error) {
     enter("portrait.jpg");
     complain(error.message);
@@ -431,11 +431,20 @@ async function ready() {
   if (state.blocked) throw new Error(state.blocked);
 }
 
+let held = null;
+
+/** The portrait, fetched once, so that it is there when the network is not. */
+const portrait = () =>
+  (held ??= ask("/web/portrait.jpg").catch((error) => {
+    held = null;
+    throw error;
+  }));
+
 async function work(where) {
   $("where").disabled = true;
   $("why").textContent = "";
   try {
-    if (where === "browser") await browser.open();
+    if (where === "browser") await Promise.all([browser.open(), portrait()]);
     state.engine = where === "browser" ? browser : server;
   } catch (error) {
     state.engine = server;
