@@ -91,6 +91,21 @@ def test_a_run_that_was_stopped_goes_on(tmp_path, monkeypatch, form):
     same(open_dataset(target), samples)
 
 
+def test_what_could_not_be_written_is_neither_counted_as_done_nor_written_twice(tmp_path):
+    samples = [Sample(noise(40, 40, 3), 0, "Training", "coloured"), *some(6)]
+    source = written(tmp_path / "d.parquet", samples)
+
+    def stop(done):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(open_dataset(source), source, tmp_path / "d.csv", stop)
+    problems = convert(open_dataset(source), source, tmp_path / "d.csv")
+    assert len(problems) == 1
+    same(open_dataset(tmp_path / "d.csv"), samples[1:])
+
+
 def test_what_was_begun_from_another_set_is_begun_anew(tmp_path):
     one, other = written(tmp_path / "one.npz", some(5)), written(tmp_path / "other.npz", some(3))
 

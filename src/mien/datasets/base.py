@@ -61,7 +61,7 @@ class Writer(Protocol):
     What was written before a run was stopped is gone on with, where the format allows it."""
 
     done: int
-    """Samples that an earlier run wrote."""
+    """Samples that an earlier run wrote; given once more, in the same order, they are passed over."""
 
     def __call__(self, sample: Sample) -> None:
         """Raises ValueError for a sample that this format cannot hold."""

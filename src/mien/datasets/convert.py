@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 
 from mien.datasets.base import WRITERS, Dataset, kind_of
+from mien.datasets.folder import INDEX
+from mien.datasets.parquet import PARTS
+from mien.datasets.rows import PART
 
 
 def convert(source: Dataset, path: Path, target: Path, step: Callable[[int], None] = lambda done: None) -> list[str]:
@@ -19,18 +21,18 @@ def convert(source: Dataset, path: Path, target: Path, step: Callable[[int], Non
     kind, problems = kind_of(target), []
     if kind not in WRITERS:
         raise ValueError(f"{target}: datasets are written as .npz, .csv, .parquet, or a folder (a name without an ending)")
-    if target.exists() and (not target.is_dir() or (target / "samples.csv").exists()):
+    if target.exists() and (not target.is_dir() or (target / INDEX).exists()):
         raise FileExistsError(f"{target} is there already; give another name, or remove it")
     target.parent.mkdir(parents=True, exist_ok=True)
     begun = _begun(path, target)
     with WRITERS[kind](target, source.labels, source.vote_labels) as writer:
-        done = writer.done
-        for sample in islice(source, done, None):
+        for number, sample in enumerate(source, 1):
             try:
                 writer(sample)
             except ValueError as error:
                 problems.append(str(error))
-            step(done := done + 1)
+            if number > writer.done:
+                step(number)
     begun.unlink()
     return problems
 
@@ -41,8 +43,8 @@ def _begun(path: Path, target: Path) -> Path:
     said = json.dumps({"source": str(path.resolve()), "bytes": about.st_size, "time": about.st_mtime_ns})
     note = target.with_name(target.name + ".from")
     if not note.exists() or note.read_text(encoding="utf-8") != said:
-        for left in (target.with_name(target.name + ".part"), target / "samples.csv.part"):
+        for left in (target.with_name(target.name + PART), target / f"{INDEX}{PART}"):
             left.unlink(missing_ok=True)
-        shutil.rmtree(target.with_name(target.name + ".parts"), ignore_errors=True)
+        shutil.rmtree(target.with_name(target.name + PARTS), ignore_errors=True)
     note.write_text(said, encoding="utf-8")
     return note

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from mien.datasets.base import SPLIT_NAMES, SPLITS, Sample, as_stored, labels_of, split_named
+from mien.datasets.rows import RowFile
 from mien.errors import MienError
 from mien.image import LIMITS, SUFFIXES, encode, read_file
 from mien.labels import LabelSet
@@ -102,38 +103,20 @@ class FolderWriter:
     def __init__(self, path: Path, labels: LabelSet, vote_labels: LabelSet | None = None) -> None:
         self.path, self.labels, self.vote_labels = path, labels, vote_labels
         path.mkdir(parents=True, exist_ok=True)
-        self._new = path / f"{INDEX}.part"
-        self.done = whole_lines(self._new)
-        self._file = self._new.open("a", newline="", encoding="utf-8")
-        self._rows: Any = csv.writer(self._file)
-        if not self.done:
-            self._rows.writerow([*COLUMNS, *(vote_labels or ())])
-        self.done = max(self.done - 1, 0)
-        self._number = self.done
+        self._index = RowFile(path / INDEX, [*COLUMNS, *(vote_labels or ())])
+        self.done = self._index.done
 
     def __call__(self, sample: Sample) -> None:
-        name = self.labels[sample.label]
-        file = Path(sample.split, name, f"{self._number:07d}.png")
-        (self.path / file).parent.mkdir(parents=True, exist_ok=True)
-        (self.path / file).write_bytes(encode(sample.image))
+        name, number = self.labels[sample.label], self._index.number
+        file = Path(sample.split, name, f"{number:07d}.png")
+        if number >= self.done:
+            (self.path / file).parent.mkdir(parents=True, exist_ok=True)
+            (self.path / file).write_bytes(encode(sample.image))
         votes = [""] * len(self.vote_labels or ()) if sample.votes is None else sample.votes.tolist()
-        self._rows.writerow([file.as_posix(), name, sample.split, sample.subject, *votes])
-        self._number += 1
+        self._index.put([file.as_posix(), name, sample.split, sample.subject, *votes])
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._file.close()
-        if not kind:
-            self._new.replace(self.path / INDEX)
-
-
-def whole_lines(file: Path) -> int:
-    """Lines that were written whole; what was cut off is cut away."""
-    if not file.exists():
-        return 0
-    data = file.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    file.write_bytes(whole)
-    return whole.count(b"\n")
+        self._index.close(whole=kind is None)

@@ -30,6 +30,8 @@ COLUMNS = {
 """What is looked for, and what it may be called."""
 ROWS = 512
 """Rows that are held at once."""
+PARTS = ".parts"
+"""Ending of the folder of what is not joined yet."""
 GROUP = 8192
 """Rows of one row group."""
 
@@ -124,10 +126,11 @@ class ParquetWriter:
 
     def __init__(self, path: Path, labels: LabelSet, vote_labels: LabelSet | None = None) -> None:
         self.path, self._arrow = path, _pyarrow()
-        self.parts = path.with_name(path.name + ".parts")
+        self.parts = path.with_name(path.name + PARTS)
         self.parts.mkdir(parents=True, exist_ok=True)
         self._schema = self._typed(labels, vote_labels)
         self._rows: list[dict[str, Any]] = []
+        self._number = 0
         self.done = sum(self._arrow.parquet.read_metadata(p).num_rows for p in self._whole())
 
     def _whole(self) -> list[Path]:
@@ -149,6 +152,9 @@ class ParquetWriter:
         return a.schema(fields, metadata=told)
 
     def __call__(self, sample: Sample) -> None:
+        self._number += 1
+        if self._number <= self.done:
+            return
         self._rows.append(
             {
                 "image": {"bytes": encode(sample.image), "path": None},

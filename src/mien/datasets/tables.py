@@ -15,18 +15,19 @@ from itertools import islice
 from math import isqrt
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from mien.datasets.base import SPLITS, Sample, labels_of, split_named
-from mien.datasets.folder import whole_lines
+from mien.datasets.fer2013 import SIDE
+from mien.datasets.rows import RowFile
 from mien.labels import FER2013, LabelSet
 
 LABEL = ("emotion", "label", "labels", "expression", "class", "target")
 SPLIT = ("usage", "split", "set")
 SUBJECT = ("subject", "subject_id", "person")
-SIDE = 48
+LEVELS = np.array([str(level) for level in range(256)], object)
 csv.field_size_limit(10_000_000)
 
 
@@ -159,29 +160,19 @@ class CsvWriter:
     """The challenge's form: square gray faces; numbers where the labels are FER2013's seven, names otherwise."""
 
     def __init__(self, path: Path, labels: LabelSet, vote_labels: LabelSet | None = None) -> None:
-        self.path, self.labels = path, labels
-        self._new = path.with_name(path.name + ".part")
-        lines = whole_lines(self._new)
-        self._file = self._new.open("a", newline="", encoding="utf-8")
-        self._rows: Any = csv.writer(self._file)
-        if not lines:
-            self._rows.writerow(["emotion", "pixels", "Usage"])
-        self.done = max(lines - 1, 0)
+        self.labels = labels
+        self._rows = RowFile(path, ("emotion", "pixels", "Usage"))
+        self.done = self._rows.done
 
     def __call__(self, sample: Sample) -> None:
         image = sample.image
         if image.ndim != 2 or image.shape[0] != image.shape[1]:
             raise ValueError(f"{sample.key}: {image.shape}; csv holds square gray faces, Parquet and folders hold all")
         label = sample.label if self.labels == FER2013 else self.labels[sample.label]
-        self._rows.writerow([label, " ".join(LEVELS[image.ravel()]), sample.split])
+        self._rows.put([label, " ".join(LEVELS[image.ravel()]), sample.split])
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._file.close()
-        if not kind:
-            self._new.replace(self.path)
-
-
-LEVELS = np.array([str(level) for level in range(256)], object)
+        self._rows.close(whole=kind is None)
