@@ -29,19 +29,23 @@ class Board:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self.past: deque[dict[str, Any]] = deque()
-        """`time` and `shown` of each snapshot."""
+        self._past: deque[dict[str, Any]] = deque()
         self._made: dict[str, Any] = {}
         self._at = -EVERY
 
     def __call__(self) -> dict[str, Any]:
         if time.monotonic() - self._at > EVERY / 2:
             self._made, self._at = snapshot(self.service), time.monotonic()
-            if not self.past or self._made["time"] - self.past[-1]["time"] > 0.9 * EVERY:
-                self.past.append({name: self._made[name] for name in ("time", "shown")})
-        while self.past and self.past[0]["time"] < time.time() - PAST:
-            self.past.popleft()
+            if not self._past or self._made["time"] - self._past[-1]["time"] > 0.9 * EVERY:
+                self._past.append({name: self._made[name] for name in ("time", "shown")})
+                self.past()
         return self._made
+
+    def past(self) -> list[dict[str, Any]]:
+        """`time` and `shown` of the snapshots of the last PAST seconds."""
+        while self._past and self._past[0]["time"] < time.time() - PAST:
+            self._past.popleft()
+        return list(self._past)
 
     async def keep(self) -> None:
         """Until it is cancelled: what cameras show is remembered though nobody watches."""
@@ -96,7 +100,7 @@ def rooms(server: socketio.AsyncServer, service: Service, board: Board) -> None:
             raise socketio.exceptions.ConnectionRefusedError(problem.detail, problem.to_dict()) from None
         await server.enter_room(sid, ROOM, namespace=NAMESPACE)
         watchers[sid] = client
-        await server.emit("past", list(board.past), to=sid, namespace=NAMESPACE)
+        await server.emit("past", board.past(), to=sid, namespace=NAMESPACE)
         if not telling or telling[0].done():
             telling[:] = [asyncio.create_task(tell())]
 
@@ -115,7 +119,7 @@ async def watch(socket: WebSocket) -> None:
         client = client_of(service, socket.scope, socket.query_params.get("key", ""))
         may(client, "dashboard")
         board: Board = socket.app.state.board
-        await socket.send_text(json.dumps(["past", list(board.past)]))
+        await socket.send_text(json.dumps(["past", board.past()]))
         while service.ready and still(service, client):
             await socket.send_text(json.dumps(["stats", board()]))
             await asyncio.sleep(EVERY)
