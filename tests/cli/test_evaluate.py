@@ -24,3 +24,9 @@ def test_a_set_without_any_readable_picture_is_wrong_usage(tmp_path):
     assert done.returncode == 2
     assert b"no sample could be read; 1 were left out" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_an_option_of_another_task_is_refused_though_it_is_zero(tmp_path):
+    run = mien("train", "--data", tmp_path, "--run", tmp_path / "r", "--task", "detect", "--votes", "0", text=True)
+    assert run.returncode == 2
+    assert "--votes is an option of --task classify" in run.stderr

@@ -142,7 +142,7 @@ def train(
 
 def refuse(task: str, **options: Any) -> None:
     """Raises ValueError for an option that only another task has."""
-    given = [name for name, value in options.items() if value not in (None, [], False)]
+    given = [name for name, value in options.items() if value is not None and value is not False and value != []]
     if given:
         raise ValueError(f"--{given[0].replace('_', '-')} is an option of --task {task}")
 
