@@ -35,17 +35,15 @@ from mien.stream import Stream
 from results import write
 
 WIDE, FPS, CREDIT = 640, 10, 2
-
-
 DATA = tempfile.mkdtemp()
 """Of the servers' database, as a user has one."""
 
 
 @contextmanager
-def server(*more: str):
+def server():
     """A fresh server, its address, and the seconds until it was ready."""
     begun = time.perf_counter()
-    command = [sys.executable, "-m", "mien", "serve", "--port", "0", "--data", DATA, *more]
+    command = [sys.executable, "-m", "mien", "serve", "--port", "0", "--data", DATA]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     url = re.search(r"http://\S+", process.stdout.readline())[0]
     with urllib.request.urlopen(url + "/readyz") as answer:

@@ -12,7 +12,7 @@ const LOGGED = 20000; // answers of a video or camera that can be saved
 const WIDE = 640; // pixels of a live frame's longer side
 
 const state = {
-  engine: server, answer: null, name: "picture", live: null, stream: null, rows: [], marks: [], labels: [], log: [], hours: "",
+  engine: server, answer: null, name: "picture", live: null, stream: null, rows: [], marks: [], labels: [], log: [],
   chosen: null, followed: null, // of faces, by what tells them apart
   asked: 0, // what was begun last; what began before it and ends after it is not shown
   session: undefined, sessions: [], // that answers belong to; of this visit of which numbers are kept
@@ -138,16 +138,15 @@ function open(files) {
 // ---- a camera or a video: frames go out as fast as answers come back
 
 async function camera() {
-  await settled;
-  if ($("consent").open) return;
-  $("consent").returnValue = "no";
-  $("record").checked = false;
   try {
     await ready();
   } catch (error) {
     enter("camera");
     return complain(error.message);
   }
+  if ($("consent").open) return;
+  $("consent").returnValue = "no";
+  $("record").checked = false;
   for (const part of document.querySelectorAll("#consent .server")) part.hidden = state.engine === browser;
   $("consent").showModal();
   await new Promise((done) => $("consent").addEventListener("close", done, { once: true }));
@@ -431,12 +430,12 @@ async function ready() {
   if (state.blocked) throw new Error(state.blocked);
 }
 
-let held = null;
+let fetched = null;
 
 /** The portrait, fetched once, so that it is there when the network is not. */
 const portrait = () =>
-  (held ??= ask("/web/portrait.jpg").catch((error) => {
-    held = null;
+  (fetched ??= ask("/web/portrait.jpg").catch((error) => {
+    fetched = null;
     throw error;
   }));
 
@@ -479,7 +478,7 @@ async function begin() {
 async function introduced() {
   try {
     const about = await ask("/readyz");
-    $("consent-hours").textContent = state.hours = hours(about.retention_hours);
+    $("consent-hours").textContent = hours(about.retention_hours);
     if (about.purpose !== "personal") {
       $("consent-purpose").textContent = `This server reads faces for: ${about.purpose_means}.`;
       $("consent-purpose").hidden = false;
