@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import Future
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
-from threading import Thread
 from typing import Any, TypeVar
-from weakref import WeakValueDictionary
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
@@ -22,6 +19,7 @@ from starlette.requests import Request
 
 from mien.fetch import fetch
 from mien.image import from_base64, on_the_web
+from mien.serving.fetches import Fetches
 from mien.serving.problems import Problem
 from mien.serving.settings import Settings
 
@@ -29,8 +27,6 @@ PICTURES = ("image/", "application/octet-stream")
 WOULD_WORK = "Send one picture's bytes as image/jpeg, a form with `image` files, or JSON with `image` or `images`."
 DRAINED = 4
 """Times the limit that is read, and let go, of a request that is too large."""
-FETCHES, FETCHES_EACH = 32, 2
-"""Addresses that are read at once, of all clients and of one: slow ones hold up nobody else."""
 WORDS = 3_000_000
 """Bytes of JSON that is no picture: a correction with a face's crop."""
 FIELDS = 64
@@ -167,30 +163,6 @@ def _json(body: bytes) -> list[Sent]:
 def _text(value: str) -> Sent:
     """Base64 or an address; a server opens no path that a client names."""
     return Sent(value if on_the_web(value) else "base64", value)
-
-
-class Fetches:
-    """`await fetches(client, work)`: done in a thread that no stopping server waits for, when it is the client's turn."""
-
-    def __init__(self) -> None:
-        self._all = asyncio.Semaphore(FETCHES)
-        self._each: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-
-    async def __call__(self, client: str, work: Callable[[], bytes]) -> bytes:
-        own = self._each.setdefault(client, asyncio.Semaphore(FETCHES_EACH))
-        async with own, self._all:
-            done: Future[bytes] = Future()
-            Thread(target=_into, args=(done, work), name="mien-fetch", daemon=True).start()
-            return await asyncio.wrap_future(done)
-
-
-def _into(done: Future[bytes], work: Callable[[], bytes]) -> None:
-    if not done.set_running_or_notify_cancel():
-        return
-    try:
-        done.set_result(work())
-    except BaseException as error:
-        done.set_exception(error)
 
 
 async def data_of(sent: Sent, settings: Settings, fetches: Fetches, client: str) -> bytes:

@@ -18,8 +18,8 @@ from mien.feedback.sessions import Sessions
 from mien.feedback.store import Store
 from mien.recognizer import Recognizer
 from mien.runtime import alone
-from mien.serving.bodies import Fetches
 from mien.serving.engine import Engine
+from mien.serving.fetches import Fetches
 from mien.serving.metrics import Metrics
 from mien.serving.rates import Rates
 from mien.serving.settings import Settings, data_folder
