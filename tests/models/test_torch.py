@@ -19,7 +19,7 @@ from mien.models.on_torch import OnTorch, applied, trained
 from mien.models.resnet import resnet
 
 keras.config.set_floatx("float64")
-torch.manual_seed(0)
+keras.utils.set_random_seed(0)  # a channel that hardly varies magnifies rounding
 
 def odd():
     x = inputs = keras.Input((31, 30, 5))

@@ -307,8 +307,8 @@ def test_it_can_be_used_by_keyboard_alone(visit, tmp_path):
                 return
         raise AssertionError(f"{wanted} cannot be reached by Tab")
 
-    reach("#file")
     with page.expect_file_chooser() as waited:
+        reach("#file")
         page.keyboard.press("Enter")
     waited.value.set_files(photo)
     page.wait_for_selector(".card")
