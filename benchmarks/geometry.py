@@ -20,32 +20,25 @@ from mien import Recognizer, load_detector
 from mien.datasets import open_dataset
 from mien.detectors import crop_of
 from mien.faces import Faces
-from mien.image import resize
+from mien.preprocess.align import eye_angles
+from mien.preprocess.landmarks import GRAY, MARGIN, SIDE, framed
 from results import write
 
-SIDE, CANVAS, GRAY = 192, 320, 128
-"""Pixels of the enlarged crop and of the canvas, and the canvas's gray level."""
-
-
-def canvas(chip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gray (48, 48) -> RGB picture and the crop's square in it."""
-    at = (CANVAS - SIDE) // 2
-    picture = np.full((CANVAS, CANVAS, 3), GRAY, np.uint8)
-    picture[at : at + SIDE, at : at + SIDE] = resize(chip, SIDE, SIDE)[..., None]
-    return picture, np.array([at, at, at + SIDE, at + SIDE], float)
+SQUARE = np.array([MARGIN, MARGIN, MARGIN + SIDE, MARGIN + SIDE], float)
+"""Where the enlarged crop lies in its picture."""
+CANVAS = 2 * MARGIN + SIDE
 
 
 def measure(detector, samples) -> dict:
     """Median and quartiles of the crop's side and centre relative to the box, in units of the box's size."""
     rows = []
     for sample in samples:
-        picture, square = canvas(sample.image)
-        faces = detector(picture)
+        faces = detector(framed(sample.image))
         if len(faces):
             left, top, right, bottom = faces.box[0]
             size = np.sqrt((right - left) * (bottom - top))
-            middle = (square[:2] + square[2:]) / 2 - [(left + right) / 2, (top + bottom) / 2]
-            rows.append([(square[2] - square[0]) / size, *(middle / size)])
+            middle = (SQUARE[:2] + SQUARE[2:]) / 2 - [(left + right) / 2, (top + bottom) / 2]
+            rows.append([(SQUARE[2] - SQUARE[0]) / size, *(middle / size)])
     low, median, high = np.percentile(np.array(rows), (25, 50, 75), axis=0)
     quartiles = zip(("side", "across", "down"), low, median, high, strict=True)
     return {"found": len(rows) / len(samples), **{name: [round(float(v), 3) for v in three] for name, *three in quartiles}}
@@ -53,9 +46,8 @@ def measure(detector, samples) -> dict:
 
 def upright(picture: np.ndarray, faces: Faces) -> np.ndarray:
     """The picture turned about its first face until the eyes are level."""
-    (left, top, right, bottom), eyes = faces.box[0], faces.landmarks[0, :2]
-    (across, down) = eyes[1] - eyes[0]
-    return turned(picture, np.rad2deg(np.arctan2(down, across)), ((left + right) / 2, (top + bottom) / 2))
+    left, top, right, bottom = faces.box[0]
+    return turned(picture, eye_angles(faces.landmarks[:1])[0], ((left + right) / 2, (top + bottom) / 2))
 
 
 def turned(picture: np.ndarray, degrees: float, about: tuple[float, float]) -> np.ndarray:
@@ -67,7 +59,7 @@ def end_to_end(recognizer: Recognizer, samples, roll: float = 0.0, align: bool =
     """Share found, share found and right, of pictures rolled by so many degrees."""
     found = right = 0
     for sample in samples:
-        picture = turned(canvas(sample.image)[0], roll, (CANVAS / 2, CANVAS / 2)) if roll else canvas(sample.image)[0]
+        picture = turned(framed(sample.image), roll, (CANVAS / 2, CANVAS / 2)) if roll else framed(sample.image)
         picture, faces = recognizer.find(picture)
         faces = recognizer.classify(upright(picture, faces) if align and len(faces) else picture, faces)
         found += bool(len(faces))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mien.catalog import Catalog
 from mien.errors import insist
 from mien.labels import LabelSet
 
@@ -30,6 +31,28 @@ NORMALISE: dict[str, Callable[[Any, Any], Any]] = {"sample": _per_sample, "range
 """`sample`: zero mean, unit deviation per chip, so light and contrast of the photo do not matter. `range`: -1..1."""
 
 
+ILLUMINATION = Catalog(
+    "illumination",
+    {
+        "equalised": "mien.preprocess.illumination:histogram_equalisation",
+        "equalised_linear": "mien.preprocess.illumination:equalisation_and_linear",
+        "clahe": "mien.preprocess.illumination:clahe",
+        "dct": "mien.preprocess.illumination:log_dct",
+        "dog": "mien.preprocess.illumination:difference_of_gaussians",
+        "homomorphic": "mien.preprocess.illumination:homomorphic",
+        "diffusion": "mien.preprocess.illumination:isotropic_diffusion",
+    },
+    group="mien.illumination",
+)
+"""Gray chips (n, h, w) -> the same without what the light did."""
+ALIGNMENT = Catalog(
+    "alignment",
+    {"eyes": "mien.preprocess.align:align", "frontal": "mien.preprocess.pose:frontalised"},
+    group="mien.alignment",
+)
+"""Chips (n, h, w[, 3]) and landmarks (n, 5, 2) in them -> the same, turned."""
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """What happens to a chip before the net sees it; training, evaluation and serving all read it from the card."""
@@ -37,12 +60,20 @@ class Preprocessing:
     size: int = 48
     channels: str = "gray"
     normalise: str = "sample"
+    illumination: str = ""
+    """Name of ILLUMINATION; empty: the light stays."""
+    align: str = ""
+    """Name of ALIGNMENT, done while the chip is cut, where its landmarks are known; empty: upright as the picture is."""
 
     def __post_init__(self) -> None:
         if self.channels not in ("gray", "rgb"):
             raise ValueError(f"channels {self.channels!r}: wanted gray or rgb")
         if self.normalise not in NORMALISE:
             raise ValueError(f"normalise {self.normalise!r}: wanted {' or '.join(NORMALISE)}")
+        if self.illumination and (self.illumination not in ILLUMINATION or self.channels != "gray"):
+            raise ValueError(f"illumination {self.illumination!r}: wanted, for gray chips, {' or '.join(ILLUMINATION)}")
+        if self.align and self.align not in ALIGNMENT:
+            raise ValueError(f"align {self.align!r}: wanted {' or '.join(ALIGNMENT)}")
         if self.size < 1:
             raise ValueError(f"size {self.size}: wanted at least 1 pixel")
 
@@ -55,7 +86,12 @@ class Preprocessing:
         return self.normalised(self.pixels(chips).astype(np.float32))
 
     def pixels(self, chips: np.ndarray) -> np.ndarray:
-        """The same chips in the card's size and channels, still uint8: (n, size, size, depth)."""
+        """The same chips in the card's size, channels and light, still uint8: (n, size, size, depth)."""
+        chips = self.sized(chips)
+        return ILLUMINATION[self.illumination](chips[..., 0])[..., None] if self.illumination else chips
+
+    def sized(self, chips: np.ndarray) -> np.ndarray:
+        """The same chips in the card's size and channels alone: what a classifier may be given instead."""
         from mien.image import gray, resize
 
         chips = np.asarray(chips)

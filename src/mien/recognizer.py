@@ -55,8 +55,8 @@ class Recognizer:
 
     def classify_all(self, found: Sequence[tuple[np.ndarray, Faces]]) -> list[Faces]:
         """The faces of several pictures at once: the same answers, sooner."""
-        crop, size = crop_of(self.detector), self.card.preprocessing.size
-        chips = [crop(image, faces, size) for image, faces in found]  # of (n, size, size, 3)
+        crop, wanted = crop_of(self.detector), self.card.preprocessing
+        chips = [crop(image, faces, wanted.size, wanted.align) for image, faces in found]  # of (n, size, size, 3)
         probability = self.classifier(np.concatenate(chips)) if chips else ()
         ends = np.cumsum([len(part) for part in chips])
         rows = zip(found, chips, np.split(probability, ends[:-1]) if chips else (), strict=True)

@@ -11,6 +11,7 @@ from mien.classifiers import Classifier
 from mien.datasets import Dataset, Sample
 from mien.evaluation.scores import first_of_each, scores
 from mien.labels import LabelSet
+from mien.preprocess.landmarks import aligned
 
 BATCH = 64
 
@@ -48,8 +49,8 @@ def _measure(classifier: Classifier, dataset: Dataset, samples: Mapping[str, lis
 
 def _read(classifier: Classifier, rows: list[Sample]) -> np.ndarray:
     """Pictures may differ in size: each is brought to the card's first."""
-    pixels = classifier.card.preprocessing.pixels
-    return classifier(np.concatenate([pixels(row.image[None]) for row in rows]))
+    wanted = classifier.card.preprocessing
+    return classifier(np.concatenate([wanted.sized(aligned(row.image[None], wanted.align)) for row in rows]))
 
 
 def _places(labels: LabelSet, wanted: LabelSet) -> np.ndarray:

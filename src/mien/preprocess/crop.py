@@ -10,8 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mien.card import ALIGNMENT
 from mien.faces import Faces
 from mien.image import cut
+
+MARGIN = 0.25
+"""Of the chip's side, on each side: what may turn into sight when a chip is turned."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,20 @@ class Crop:
         half = size * self.side / 2
         return np.concatenate([centre - half, centre + half], axis=1)
 
-    def __call__(self, image: np.ndarray, faces: Faces, size: int) -> np.ndarray:
-        """RGB (h, w, 3) and n faces -> uint8 chips (n, size, size, 3)."""
-        return cut(image, self.squares(faces.box), size)
+    def __call__(self, image: np.ndarray, faces: Faces, size: int, align: str = "") -> np.ndarray:
+        """RGB (h, w, 3) and n faces -> uint8 chips (n, size, size, 3), turned as `align` says where landmarks are known."""
+        squares = self.squares(faces.box)
+        if not align or faces.landmarks is None:
+            return cut(image, squares, size)
+        margin = round(size * MARGIN)
+        wide, whole = 1 + 2 * margin / size, size + 2 * margin
+        squares = np.rint(_grown(squares, wide))
+        corner, scale = squares[:, None, :2], whole / np.maximum(squares[:, 2:] - squares[:, :2], 1)[:, None]
+        turned = ALIGNMENT[align](cut(image, squares, whole), (faces.landmarks - corner) * scale)
+        return np.ascontiguousarray(turned[:, margin : margin + size, margin : margin + size])
+
+
+def _grown(squares: np.ndarray, by: float) -> np.ndarray:
+    """(n, 4) squares about the same centres, `by` times as wide."""
+    centre, half = (squares[:, :2] + squares[:, 2:]) / 2, (squares[:, 2:] - squares[:, :2]) / 2 * by
+    return np.concatenate([centre - half, centre + half], axis=1)

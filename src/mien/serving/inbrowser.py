@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mien.card import Preprocessing
 from mien.classifiers.onnx import OnnxClassifier
 from mien.detectors import crop_of
 from mien.detectors.mien_face import MienFace
@@ -49,6 +50,11 @@ def net(service: Service, name: str) -> Path:
     detector, classifier = service.recognizer.detector, service.recognizer.classifier
     if name == "detector" and isinstance(detector, MienFace) and detector.net is None:
         return find_graph(detector.card, find_detector(detector.weights))
-    if name == "classifier" and isinstance(classifier, OnnxClassifier):
+    if name == "classifier" and isinstance(classifier, OnnxClassifier) and not _only_here(classifier.card.preprocessing):
         return find_graph(classifier.card, classifier.path)
     raise Problem(404, f"this server's {name} does not run in a browser", kind="not_found", would_work="Use the server.")
+
+
+def _only_here(preprocessing: Preprocessing) -> bool:
+    """Whether a chip is prepared in a way that the page does not know."""
+    return bool(preprocessing.illumination or preprocessing.align)

@@ -11,6 +11,7 @@ import numpy as np
 from mien.card import Preprocessing
 from mien.datasets import Dataset
 from mien.labels import LabelSet
+from mien.preprocess.landmarks import aligned
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Tensors:
     """Faces of one split, row by row."""
 
     chips: np.ndarray
-    """uint8 (n, size, size, depth)."""
+    """uint8 (n, size, size, depth), as the card's `pixels` gives them."""
     targets: np.ndarray
     """int64 (n,): the dataset's own label."""
     votes: np.ndarray
@@ -48,7 +49,7 @@ def read(dataset: Dataset, preprocessing: Preprocessing) -> Mapping[str, Tensors
     nobody = np.zeros(len(dataset.vote_labels or ()), np.float32)
     for sample in dataset:
         chips, targets, votes = rows.setdefault(sample.split, ([], [], []))
-        chips.append(preprocessing.pixels(sample.image[None])[0])
+        chips.append(preprocessing.pixels(aligned(sample.image[None], preprocessing.align))[0])
         targets.append(sample.label)
         votes.append(nobody if sample.votes is None else sample.votes)
     return {split: _stack(*lists, dataset) for split, lists in rows.items()}

@@ -115,8 +115,10 @@ def _trainee(net: keras.Model, augment: Augment, preprocessing: Preprocessing) -
 
 def predict(net: keras.Model, data: Tensors, preprocessing: Preprocessing, batch: int = 256) -> dict[str, np.ndarray]:
     """{head: logits (n, k)} of the net, in the order of the data."""
-    parts = [
-        {h: keras.ops.convert_to_numpy(z) for h, z in net(preprocessing(data.chips[i : i + batch]), training=False).items()}
-        for i in range(0, len(data), batch)
-    ]
+
+    def logits(chips: np.ndarray) -> dict[str, np.ndarray]:
+        said = net(preprocessing.normalised(chips.astype(np.float32)), training=False)
+        return {head: keras.ops.convert_to_numpy(z) for head, z in said.items()}
+
+    parts = [logits(data.chips[i : i + batch]) for i in range(0, len(data), batch)]
     return {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
