@@ -28,6 +28,16 @@ class Augmentation:
     erase: float = 0.4
     """Share of the chips that lose one rectangle (Zhong et al. 2020)."""
     erase_side: tuple[float, float] = (0.15, 0.4)
+    crop: float = 0.0
+    """At most this share of the side is cut away, anywhere, and what is left enlarged."""
+    mixup: float = 0.0
+    """Both parameters of the beta distribution that the shares of two chips are drawn from (mien.training.mixing)."""
+    cutmix: float = 0.0
+    """The same for the area that another chip's part takes."""
+
+    @property
+    def mixes(self) -> bool:
+        return self.mixup > 0 or self.cutmix > 0
 
 
 NONE = Augmentation(False, 0, 0, 0, 0, 0, 0, 0)
@@ -71,6 +81,11 @@ class Augment(keras.layers.Layer):
         u, v = ops.meshgrid(ops.linspace(-1.0, 1.0, width), ops.linspace(-1.0, 1.0, height))
         u = flip[..., None] * stretch[:, :1, None] * u
         v = stretch[:, 1:, None] * v
+        if a.crop:
+            lost = a.crop * (self._draw(x, 1) + 1) / 2
+            middle = lost * self._draw(x, 2)
+            u = (1 - lost)[..., None] * u + middle[:, :1, None]
+            v = (1 - lost)[..., None] * v + middle[:, 1:, None]
         cos, sin, shear = ops.cos(turn)[..., None], ops.sin(turn)[..., None], shear[..., None]
         column = u * cos - v * sin + shear * v + 2 * shift[:, :1, None]
         row = u * sin + v * cos + 2 * shift[:, 1:, None]

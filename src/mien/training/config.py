@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mien.card import Preprocessing
+from mien.datasets.balance import WEIGHTS
 from mien.errors import config_in, insist
 from mien.training.augmentation import NONE, Augmentation
 
 OPTIMIZERS = ("sgd", "adam")
+SAMPLING = OVERSAMPLE, SMOTE, SMOTE_EMBEDDINGS = "oversample", "smote", "smote_embeddings"
 HEADS = LABELS, VOTES = "labels", "votes"
 """What the dataset's annotators said, and what a jury of people saw."""
 
@@ -35,6 +37,16 @@ class TrainConfig:
     weight_decay: float = 5e-3
     """Decoupled: each step takes weight_decay x learning rate of every kernel."""
     label_smoothing: float = 0.1
+    class_weights: str = ""
+    """`inverse` or `effective` (mien.datasets.balance): rare classes weigh more in the loss; empty: all samples alike."""
+    sampling: str = ""
+    """`oversample`: samples of rare classes come more often, each time augmented anew; `smote`: faces are made up between
+    others; `smote_embeddings`: the head is fitted anew on embeddings made up so. An epoch has as many steps as without."""
+    adjust_loss: float = 0.0
+    """Strength of the logit adjustment in the loss of the head on labels (Menon et al. 2021): the net learns what the
+    labels say beyond how frequent they are."""
+    standardise: str = ""
+    """`feature` or `zca` (mien.training.standardise): by the training set's statistics, in the net itself; empty: not."""
     votes: float = 1.0
     """Weight of the second head's loss, over people's votes; 0: one head. Without votes in the data it is 0."""
     ema: float = 0.998
@@ -59,6 +71,11 @@ class TrainConfig:
             ("optimizer", self.optimizer in OPTIMIZERS, " or ".join(OPTIMIZERS)),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "0 to less than 1"),
             ("ema", 0 <= self.ema < 1, "0 to less than 1"),
+            ("class_weights", self.class_weights in ("", *WEIGHTS), " or ".join(WEIGHTS)),
+            ("sampling", self.sampling in ("", *SAMPLING), " or ".join(SAMPLING)),
+            ("adjust_loss", self.adjust_loss >= 0, "0 or more"),
+            ("standardise", self.standardise in ("", "feature", "zca"), "feature or zca"),
+            ("sampling", self.sampling != SMOTE_EMBEDDINGS or not self.standardise, "another one beside standardise"),
             ("votes", self.votes >= 0, "0 or more"),
             ("adjust", self.adjust >= 0, "0 or more"),
             ("mirror", set(self.mirror) <= set(HEADS), " or ".join(HEADS)),

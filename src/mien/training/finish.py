@@ -17,10 +17,11 @@ from mien.card import ModelCard
 from mien.evaluation.calibration import confidence_for, fit_calibration
 from mien.evaluation.report import curves_png, write_report
 from mien.evaluation.scores import scores, short
+from mien.training.balance import log_prior
 from mien.training.config import LABELS, VOTES, TrainConfig
 from mien.training.export import export_onnx
 from mien.training.tensors import Tensors
-from mien.training.trainer import Trainer, predict
+from mien.training.trainer import Trainer, network, predict
 from mien.weights import sha256
 
 SURE_ERROR = 0.10
@@ -35,6 +36,7 @@ DESCRIPTIONS = {
 def finish(trainer: Trainer, data: Mapping[str, Tensors], command: str = "") -> dict[str, ModelCard]:
     """Write model.keras, model.onnx, a card a head, report and curves."""
     run, adjust, mirror = trainer.run, trainer.config.adjust, trainer.config.mirror
+    trainer.relearn()
     trainer.net.save(run / "model.keras")
     export_onnx(trainer.net, run / "model.onnx")
     bias = logit_bias(trainer.fitted, adjust) if adjust else ()
@@ -73,7 +75,7 @@ def _card(
         output=head,
         bias=bias,
         mirror=mirror,
-        parameters=_parameters(trainer.net, head, trainer.heads),
+        parameters=_parameters(trainer, head),
         description=f"{config.model}. {DESCRIPTIONS[head]}",
         data={
             "sha256": {split: t.sha256() for split, t in data.items()},
@@ -103,15 +105,13 @@ def calibrated(card: ModelCard, logits: np.ndarray, targets: np.ndarray) -> Mode
 
 def logit_bias(data: Tensors, strength: float) -> tuple[float, ...]:
     """-strength x log of each class's share of the training labels, shifted to a mean of zero."""
-    share = np.bincount(data.targets, minlength=len(data.labels)) / len(data)
-    bias = -strength * np.log(np.maximum(share, 1e-9))
+    bias = -strength * log_prior(data)
     return tuple(float(round(b, 6)) for b in bias - bias.mean())
 
 
-def _parameters(net: keras.Model, head: str, heads: tuple[str, ...]) -> int:
+def _parameters(trainer: Trainer, head: str) -> int:
     """Of the trunk and this head alone."""
-    others = [net.get_layer(h).count_params() for h in heads if h != head]
-    return int(net.count_params() - sum(others))
+    return int(network(trainer.config, trainer.fitted.labels, (head,)).count_params())
 
 
 def resume(run: Path, data: Mapping[str, Tensors]) -> Trainer:

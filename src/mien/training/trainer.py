@@ -14,9 +14,12 @@ from mien.labels import LabelSet
 from mien.models import MODELS
 from mien.models.on_torch import trained
 from mien.training.augmentation import Augment
-from mien.training.config import LABELS, VOTES, TrainConfig
-from mien.training.losses import smoothed_cross_entropy, soft_cross_entropy
+from mien.training.balance import log_prior, order, relearn_head, rows_of, soft_targets
+from mien.training.config import LABELS, SMOTE_EMBEDDINGS, VOTES, TrainConfig
+from mien.training.losses import soft_cross_entropy
+from mien.training.mixing import Mix, mixed_targets, plan
 from mien.training.run import Run, compiled, cosine
+from mien.training.standardise import CHIPS, Standardise
 from mien.training.tensors import Tensors
 
 
@@ -27,7 +30,10 @@ def network(config: TrainConfig, labels: LabelSet, heads: Sequence[str] = (LABEL
     net: keras.Model = MODELS[config.model](
         {head: len(labels) for head in heads}, size=p.size, channels=p.depth, **config.options
     )
-    return net
+    if not config.standardise:
+        return net
+    chips = keras.Input(net.input_shape[1:], name="chips")
+    return keras.Model(chips, net(Standardise(config.standardise, name="standardise")(chips)))
 
 
 @keras.saving.register_keras_serializable("mien")
@@ -54,12 +60,25 @@ class Trainer(Run[TrainConfig]):
             raise ValueError(f"mirror is {', '.join(config.mirror)}; this run has the heads: {', '.join(self.heads)}")
         self.net = network(config, self.fitted.labels, self.heads)
         self.raw = network(config, self.fitted.labels, self.heads)
+        self.rows = rows_of(config, self.fitted)
+        self.soft = soft_targets(config, self.rows)
         self.augment = Augment(config.augmentation, config.seed)
+        self._adapt()
         self.model = _trainee(self.raw, self.augment, config.preprocessing)
         self.steps = len(self.fitted) // config.batch_size
         if self.steps < 1:
             raise ValueError(f"{len(self.fitted)} training samples do not fill one batch of {config.batch_size}")
         self._compile()
+
+    def _adapt(self) -> None:
+        """Statistics of the training set into the net, where the config asks for them."""
+        c = self.config
+        if c.standardise:
+            some = np.random.default_rng(c.seed).permutation(len(self.fitted))[:CHIPS]
+            chips = c.preprocessing.normalised(self.fitted.chips[np.sort(some)].astype(np.float32))
+            self.raw.get_layer("standardise").adapt(chips)
+        if c.sampling == SMOTE_EMBEDDINGS and not isinstance(_head(self.raw), keras.layers.Dense):
+            raise ValueError(f"sampling is {c.sampling}, but {c.model} has no dense layer of the classes; take resnet")
 
     def _compile(self) -> None:
         c = self.config
@@ -68,8 +87,9 @@ class Trainer(Run[TrainConfig]):
             optimizer = keras.optimizers.SGD(rate, c.momentum, nesterov=True, weight_decay=c.weight_decay or None)
         else:
             optimizer = keras.optimizers.Adam(rate, weight_decay=c.weight_decay or None)
+        prior = (c.adjust_loss * log_prior(self.fitted)).astype(np.float32)
         losses: dict[str, Callable[[Any, Any], Any]] = {
-            LABELS: lambda y, z: smoothed_cross_entropy(keras.ops.cast(y, "int32"), z, c.label_smoothing),
+            LABELS: lambda y, z: soft_cross_entropy(y, z + keras.ops.convert_to_tensor(prior)),
             VOTES: soft_cross_entropy,
         }
         weights = {LABELS: 1.0, VOTES: c.votes}
@@ -79,17 +99,29 @@ class Trainer(Run[TrainConfig]):
     def epoch(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> keras.callbacks.History:
         c = self.config
         self.augment.begin(number)
-        order = np.random.default_rng([c.seed, number]).permutation(len(self.fitted))[: self.steps * c.batch_size]
-        batch = self.fitted[order]
-        targets = {LABELS: batch.targets, VOTES: batch.votes}
+        drawn = order(c, self.rows, number, self.steps * c.batch_size)
+        chips: Any = self.rows.chips[drawn]
+        targets = {LABELS: self.soft[drawn], VOTES: self.rows.votes[drawn]}
+        if c.augmentation.mixes:
+            how = plan(c.augmentation, np.random.default_rng([c.seed, number, 1]), len(drawn))
+            chips, targets = [chips, how], {head: mixed_targets(t, how, c.batch_size) for head, t in targets.items()}
         return self.model.fit(
-            batch.chips,
+            chips,
             {head: targets[head] for head in self.heads},
             batch_size=c.batch_size,
             shuffle=False,
             verbose=0,
             callbacks=list(callbacks),
         )
+
+    def relearn(self) -> None:
+        """After the last epoch: what `sampling` does to the trained net."""
+        if self.config.sampling != SMOTE_EMBEDDINGS:
+            return
+        head = _head(self.net)
+        embed = keras.Model(self.net.inputs, {LABELS: head.input})
+        embeddings = predict(embed, self.fitted, self.config.preprocessing)[LABELS]
+        relearn_head(head, embeddings, self.fitted.targets, self.config.seed)
 
     def scores(self) -> dict[str, float]:
         data = self.chosen
@@ -108,9 +140,18 @@ class Trainer(Run[TrainConfig]):
 
 
 def _trainee(net: keras.Model, augment: Augment, preprocessing: Preprocessing) -> keras.Model:
-    chips = keras.Input((preprocessing.size, preprocessing.size, preprocessing.depth), dtype="uint8")
-    x = augment(keras.layers.Rescaling(1.0)(chips))
-    return keras.Model(chips, trained(net)(Normalise(preprocessing)(x)))
+    inputs = [keras.Input((preprocessing.size, preprocessing.size, preprocessing.depth), dtype="uint8")]
+    x = augment(keras.layers.Rescaling(1.0)(inputs[0]))
+    if augment.augmentation.mixes:
+        inputs.append(keras.Input((5,)))
+        x = Mix()([x, inputs[1]])
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], trained(net)(Normalise(preprocessing)(x)))
+
+
+def _head(net: keras.Model) -> Any:
+    """The layer of the labels' logits, wherever it lies."""
+    inner = net if LABELS in {layer.name for layer in net.layers} else net.layers[-1]
+    return inner.get_layer(LABELS)
 
 
 def predict(net: keras.Model, data: Tensors, preprocessing: Preprocessing, batch: int = 256) -> dict[str, np.ndarray]:

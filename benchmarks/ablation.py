@@ -1,0 +1,113 @@
+"""What data work is worth: one small net, one budget, one change an arm; fitted on Training, scored on PublicTest.
+
+An arm that is done is not run again (its run folder says so), so the script may be stopped and called again; every arm has
+seed 0, the base and the best four of the others have three. About 10 hours on one core: KERAS_BACKEND=torch, OMP_NUM_THREADS=1.
+
+python benchmarks/ablation.py --data fer2013.npz --runs FOLDER [--arm NAME ...]
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from mien.card import ALIGNMENT, ILLUMINATION, Preprocessing
+from mien.datasets import open_dataset
+from mien.training.augmentation import NONE, Augmentation
+from mien.training.config import SAMPLING, TrainConfig
+from mien.training.finish import finish
+from mien.training.tensors import Tensors, read
+from mien.training.trainer import Trainer
+from results import write
+
+ALL = Augmentation()
+GEOMETRY = replace(NONE, mirror=True, rotation=ALL.rotation, scale=ALL.scale, shift=ALL.shift, shear=ALL.shear)
+BASE = TrainConfig(
+    options={"stem": 8, "widths": (16, 32, 64, 128), "depths": (1, 1, 1, 1), "excited": 0},
+    epochs=12,
+    warmup=1.0,
+    votes=0.0,
+    evaluate_every=12,
+)
+AUGMENTED = {
+    "no augmentation": NONE,
+    "mirror": replace(NONE, mirror=True),
+    "mirror and geometry": GEOMETRY,
+    "mirror, geometry, light": replace(ALL, erase=0),
+    "and random crops": replace(ALL, crop=0.2),
+    "and mixup": replace(ALL, mixup=0.2),
+    "and cutmix": replace(ALL, cutmix=1.0),
+}
+ARMS = {
+    "base: mirror, geometry, light, erasing": BASE,
+    **{name: replace(BASE, augmentation=a) for name, a in AUGMENTED.items()},
+    **{f"class weights: {how}": replace(BASE, class_weights=how) for how in ("inverse", "effective")},
+    **{name.replace("_", " on "): replace(BASE, sampling=name) for name in SAMPLING},
+    "logit adjustment in the loss": replace(BASE, adjust_loss=1.0),
+    "logit adjustment afterwards": replace(BASE, adjust=1.0),
+    **{f"standardised: {how}": replace(BASE, standardise=how) for how in ("feature", "zca")},
+    **{f"illumination: {name}": replace(BASE, preprocessing=Preprocessing(illumination=name)) for name in ILLUMINATION},
+    **{f"alignment: {name}": replace(BASE, preprocessing=Preprocessing(align=name)) for name in ALIGNMENT},
+}
+SEEDS, BEST = (0, 1, 2), 4
+
+
+@lru_cache(maxsize=1)
+def tensors(data: Path, preprocessing: Preprocessing) -> Mapping[str, Tensors]:
+    return {split: t for split, t in read(open_dataset(data), preprocessing).items() if split != "PrivateTest"}
+
+
+def scored(config: TrainConfig, data: Path, run: Path) -> dict:
+    """Scores on PublicTest of the finished run in the folder, trained first if need be."""
+    if not (run / "report.json").exists():
+        samples = tensors(data, config.preprocessing)
+        trainer = Trainer(config, samples, run)
+        trainer.fit(report=lambda row: print(run.name, row, flush=True))
+        finish(trainer, samples)
+    public = json.loads((run / "report.json").read_text())["splits"]["PublicTest"]
+    recall = {f"recall_{name}": public["classes"][name]["recall"] for name in ("disgust", "fear")}
+    return {name: public[name] for name in ("accuracy", "macro_f1", "ece")} | recall
+
+
+def table(runs: Path) -> list[dict]:
+    """A row an arm that has been run: means over its seeds, and the deviation of macro-F1."""
+    rows = []
+    for arm in ARMS:
+        done = [scored(ARMS[arm], Path(), f) for s in SEEDS if (f := folder(runs, arm, s)).joinpath("report.json").exists()]
+        if done:
+            means = {name: round(float(np.mean([row[name] for row in done])), 4) for name in done[0]}
+            spread = round(float(np.std([row["macro_f1"] for row in done], ddof=1)), 4) if len(done) > 1 else None
+            rows.append({"arm": arm, "seeds": len(done), **means, "macro_f1_deviation": spread})
+    return rows
+
+
+def folder(runs: Path, arm: str, seed: int) -> Path:
+    return runs / f"{''.join(c if c.isalnum() else '-' for c in arm)}-{seed}"
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--data", type=Path, required=True)
+    ask.add_argument("--runs", type=Path, required=True)
+    ask.add_argument("--arm", action="append", choices=list(ARMS), help="only these")
+    asked = ask.parse_args()
+
+    def run(arms: list[str], seeds: tuple[int, ...]) -> None:
+        for seed in seeds:
+            for arm in arms:
+                scored(replace(ARMS[arm], seed=seed), asked.data, folder(asked.runs, arm, seed))
+                write("ablation", table(asked.runs))
+
+    run(asked.arm or list(ARMS), SEEDS[:1])
+    if not asked.arm:
+        base, *others = list(ARMS)
+        first = {row["arm"]: row["macro_f1"] for row in table(asked.runs)}
+        run([base, *sorted(others, key=lambda arm: -first[arm])[:BEST]], SEEDS[1:])
+
+
+if __name__ == "__main__":
+    main()

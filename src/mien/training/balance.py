@@ -1,0 +1,68 @@
+"""Rare classes in training: a config and tensors in; the rows, the targets or the head that make them count out."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from mien.datasets.balance import class_weights, oversampled, smote
+from mien.errors import needs
+from mien.training.config import SMOTE, TrainConfig
+from mien.training.tensors import Tensors
+
+
+def counts(data: Tensors) -> np.ndarray:
+    """Samples of each class (k,)."""
+    return np.bincount(data.targets, minlength=len(data.labels))
+
+
+def log_prior(data: Tensors) -> np.ndarray:
+    """Logarithm of each class's share of the labels (k,)."""
+    return np.log(np.maximum(counts(data) / max(len(data), 1), 1e-9))
+
+
+def rows_of(config: TrainConfig, fitted: Tensors) -> Tensors:
+    """What is drawn from: the samples, or with SMOTE on pixels (Chawla et al. 2002) the made-up ones too."""
+    if config.sampling != SMOTE:
+        return fitted
+    x, targets = smote(fitted.chips.reshape(len(fitted), -1).astype(np.float32), fitted.targets, config.seed)
+    more = len(x) - len(fitted)
+    return Tensors(
+        np.rint(x).clip(0, 255).astype(np.uint8).reshape(-1, *fitted.chips.shape[1:]),
+        targets,
+        np.pad(fitted.votes, ((0, more), (0, 0))),
+        np.pad(fitted.plurality, (0, more), constant_values=-1),
+        fitted.labels,
+    )
+
+
+def order(config: TrainConfig, rows: Tensors, epoch: int, n: int) -> np.ndarray:
+    """The rows (n,) of an epoch: each once, or, oversampling, so that all classes come equally often."""
+    draw = np.random.default_rng([config.seed, epoch])
+    if config.sampling != "oversample":
+        return draw.permutation(len(rows))[:n]
+    return draw.permutation(oversampled(rows.targets, draw))[:n]
+
+
+def soft_targets(config: TrainConfig, rows: Tensors) -> np.ndarray:
+    """float32 (n, k): the label with `label_smoothing` of its mass spread evenly (Szegedy et al. 2016), times its class's
+    weight."""
+    k = len(rows.labels)
+    soft = np.eye(k)[rows.targets] * (1 - config.label_smoothing) + config.label_smoothing / k
+    if config.class_weights:
+        soft *= class_weights(counts(rows), config.class_weights)[rows.targets, None]
+    return soft.astype(np.float32)
+
+
+def relearn_head(head: keras.layers.Layer, embeddings: np.ndarray, targets: np.ndarray, seed: int) -> None:
+    """Fit the dense layer of the classes anew: a logistic regression on embeddings (n, d), as many of each class by SMOTE."""
+    try:
+        from sklearn.linear_model import LogisticRegression
+    except ImportError:
+        raise needs("data", "SMOTE on embeddings (scikit-learn)") from None
+    x, y = smote(embeddings.astype(np.float32), targets, seed)
+    fitted = LogisticRegression(C=0.1, max_iter=300).fit(x, y)
+    kernel, bias = (np.array(w) for w in head.get_weights())
+    kernel[:], bias[:] = 0, -30.0  # of classes without samples
+    kernel[:, fitted.classes_], bias[fitted.classes_] = fitted.coef_.T, fitted.intercept_
+    head.set_weights([kernel, bias])
