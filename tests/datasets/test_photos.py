@@ -46,7 +46,7 @@ def test_wider_face_is_read_with_and_without_points(folder):
     a, empty, b = photos
     assert (a.ignore.tolist(), len(empty), len(b)) == ([False, True], 0, 1)
     assert b.landmarks.reshape(-1).tolist() == POINTS
-    assert len(photos.problems) == 1  # the empty box that stands for none
+    assert photos.problems == []  # a line of zeros stands for no face
 
 
 def test_coco_is_read_with_crowds_as_doubtful(folder):
@@ -179,10 +179,13 @@ def test_a_picture_that_turns_out_damaged_is_named_and_left_out(folder):
     assert "b.png" in photos.problems[0]
 
 
-@pytest.mark.parametrize("landmarks", [["x"] * 10, [[1, 2]], "points", [1, 2, 3], [float("nan")] * 10])
-def test_a_face_with_points_of_another_form_is_a_face_without(folder, landmarks):
+@pytest.mark.parametrize(
+    "landmarks", [["x"] * 10, [[1, 2]], "points", [1, 2, 3], [float("nan")] * 10, [-1] * 10, [1e30] * 10, [300] * 10]
+)
+def test_a_face_with_points_of_another_form_or_place_is_a_face_without_and_named(folder, landmarks):
     photos = own(folder, {"a.png": {"faces": [{"box": [10, 10, 12, 16], "landmarks": landmarks}]}})
     assert np.isnan(photos.photos[0].landmarks).all()
+    assert "a.png, face 0: kept without its landmarks" in photos.problems[0]
 
 
 def test_faces_that_only_people_saw_complete_the_machines(folder):
@@ -225,3 +228,14 @@ def test_coco_without_keypoints_or_with_others_is_read(folder):
     (folder / "c.json").write_text(json.dumps(coco))
     (photo,) = open_photos(folder / "c.json")
     assert (len(photo), photo.source) == (3, "set")
+
+
+def test_coco_faces_of_a_picture_that_is_not_listed_are_counted_and_named(folder):
+    rows = [{"image_id": i, "bbox": [10, 10, 12, 16]} for i in (7, 99, 99, None)]
+    (folder / "c.json").write_text(json.dumps({"images": [{"id": 7, "file_name": "a.png"}], "annotations": rows}))
+    photos = open_photos(folder / "c.json")
+    assert [len(photo) for photo in photos] == [1]
+    assert ["2 faces of the image '99'" in photos.problems[0], "1 faces of the image 'None'" in photos.problems[1]] == [
+        True,
+        True,
+    ]

@@ -83,7 +83,13 @@ def test_the_packaged_net_finds_a_large_face_at_any_setting(settings):
     assert iou(faces.box, np.array([FACE], np.float32))[0, 0] > 0.5
 
 
-@pytest.mark.parametrize("settings", [{"score": 1.0}, {"score": 0.0}, {"overlap": 0.0}, {"tiles": 0}, {"longest_side": 0}])
+WRONG = (
+    {"score": 1.0}, {"score": 0.0}, {"overlap": 0.0}, {"tiles": 0}, {"tiles": 17}, {"tiles": 1.5}, {"longest_side": 0},
+    {"longest_side": 320.5}, {"longest_side": "large"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", WRONG, ids=str)
 def test_a_setting_that_cannot_be_is_refused_with_what_was_wanted(settings):
     with pytest.raises(ValueError, match="wanted"):
         load_detector("mien", **settings)
@@ -122,3 +128,13 @@ def test_an_absent_run_folder_is_an_error_that_says_what_is_wanted(tmp_path):
         load_detector("absent")
     with pytest.raises(ValueError, match="haar has no setting tiles; there are: scale"):
         load_detector("haar", tiles=2)
+
+
+def test_a_picture_without_pixels_has_no_faces():
+    assert [len(f) for f in load_detector().many([np.zeros((0, 10, 3), np.uint8), astronaut()])] == [0, 1]
+
+
+@pytest.mark.parametrize("image", [np.zeros((40, 40), np.uint8), np.zeros((40, 40, 3)), np.zeros((4, 4, 4), np.uint8), "x.png"])
+def test_what_is_no_rgb_picture_is_refused_with_what_was_wanted(image):
+    with pytest.raises(ValueError, match=r"uint8 of shape \(h, w, 3\)"):
+        load_detector()(image)

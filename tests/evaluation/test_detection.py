@@ -66,6 +66,7 @@ def test_a_detector_with_a_score_to_set_gives_its_whole_curve():
 
     every, own = loosened(MienFace(score=0.7, net=lambda planes: []))
     assert (every.score, own) == (LOW, 0.7)
+    assert loosened(MienFace(score=0.02, net=lambda planes: []))[0].score == 0.02
     assert loosened(len) == (len, 0.0)
 
 

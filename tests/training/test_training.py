@@ -219,3 +219,10 @@ def test_the_command_survives_kill_9_and_resumes(tmp_path):
     )
     assert json.loads(scored.stdout)["splits"]["PublicTest"]["accuracy"] > 0.9
     assert os.path.exists(tmp_path / "run" / "model.onnx")
+
+
+def test_a_run_that_diverges_is_an_error_that_says_what_to_try(data, tmp_path):
+    from mien.training.trainer import Trainer
+
+    with pytest.raises(ValueError, match="lower --learning-rate"):
+        Trainer(small(learning_rate=1e12, warmup=0.1), data, tmp_path / "run").fit()

@@ -11,14 +11,15 @@ SEE = "How faces are looked for"
 LongestSide = Annotated[
     int | None,
     typer.Option(
-        min=32, help="Pixels to which a larger picture is shrunk for the detector; more finds smaller faces.", rich_help_panel=SEE
+        min=64, help="Pixels to which a larger picture is shrunk for the detector; more finds smaller faces.", rich_help_panel=SEE
     ),
 ]
 Score = Annotated[
     float | None, typer.Option(min=0.01, max=0.99, help="From which on a box counts as a face.", rich_help_panel=SEE)
 ]
 Tiles = Annotated[
-    int | None, typer.Option(min=1, help="Look at N x N overlapping parts as well, for crowds.", metavar="N", rich_help_panel=SEE)
+    int | None,
+    typer.Option(min=1, max=16, help="Look at N x N overlapping parts, too, for crowds.", metavar="N", rich_help_panel=SEE),
 ]
 
 

@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
 from mien.errors import MienError, MissingExtra, printable
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+LEFT_OUT = "left_out.txt"
 NAMED = 10
 """Items left out of a set that are named, not only counted."""
 
@@ -20,12 +22,15 @@ def complain(message: str) -> None:
     typer.echo(f"mien: {printable(message)}", err=True)
 
 
-def tell(problems: Sequence[str]) -> None:
-    """Name the first items that were left out of a set, and count the rest."""
+def tell(problems: Sequence[str], folder: Path | None = None) -> None:
+    """Name the first items that were left out of a set, and count the rest; all of them stand in a file of the folder."""
     for problem in problems[:NAMED]:
         complain(f"left out: {problem}")
+    if problems and folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LEFT_OUT).write_text("".join(f"{printable(p)}\n" for p in problems), encoding="utf-8")
     if len(problems) > NAMED:
-        complain(f"left out: {len(problems) - NAMED} more")
+        complain(f"left out: {len(problems) - NAMED} more" + (f", see {folder / LEFT_OUT}" if folder else ""))
 
 
 @contextmanager

@@ -57,14 +57,15 @@ def evaluate(
     classifier = load_classifier(model)
     dataset = open_dataset(data)
     measured = measure(classifier, dataset, split)
-    tell(dataset.problems)
+    tell(dataset.problems, to)
     if to:
         from mien.evaluation.report import write_report
 
         write_report(to, classifier.card, measured)
         typer.echo(f"report: {to / 'report.html'}", err=True)
     if json:
-        typer.echo(dumps({"model": classifier.card.name, "left_out": len(dataset.problems), "splits": measured}, indent=2))
+        left_out = {"left_out": len(dataset.problems), "problems": dataset.problems}
+        typer.echo(dumps({"model": classifier.card.name, **left_out, "splits": measured}, indent=2))
     else:
         _show(measured)
 

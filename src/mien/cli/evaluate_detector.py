@@ -15,7 +15,7 @@ def evaluate_detector(
     from mien.cli.errors import tell
     from mien.datasets.photos import Photos, open_photos
     from mien.detectors import load_detector
-    from mien.evaluation.detection import annotated, drawn_by_people, fitted_on, found_in, loosened, measured
+    from mien.evaluation.detection import annotated, drawn_by_people, fitted_on, loosened, measured
 
     photos = open_photos(data)
     photos = photos.only(sources) if sources else photos
@@ -27,14 +27,19 @@ def evaluate_detector(
     if fitted:
         typer.echo(f"{detector} was fitted on {', '.join(sorted(fitted))}: its scores there say little", err=True)
     every, score = loosened(given)
-    scores = measured(found_in(every, photos.pictures(), truth), score)
-    tell(photos.problems)
+    found = [(every(image), photo) for image, photo in photos.pictures()]
+    scores = measured(((faces, truth(photo)) for faces, photo in found), score)
+    kinds = sorted({kind for photo in photos for kind in photo.kinds}) if people else []
+    if len(kinds) > 1:
+        scores["kinds"] = {k: measured(((f, drawn_by_people(photo, [k])) for f, photo in found), score) for k in kinds}
+    tell(photos.problems, to)
     about = {
         "detector": detector,
         **settings,
         "sources": photos.sources,
         "fitted_on": sorted(fitted),
         "left_out": len(photos.problems),
+        "problems": photos.problems,
     }
     report = {**about, **scores}
     if not report["images"]:
@@ -55,13 +60,15 @@ def _show(report: dict[str, Any]) -> None:
 
     from mien.evaluation.detection import ALARMS
 
-    alarms = f"recall at {ALARMS} false alarms"
-    table = Table("longer side", "faces", "AP", "recall", alarms, "false alarms an image", box=None, pad_edge=False)
-    for band, row in report["bands"].items():
-        cells = ("ap", "recall", "recall_at_alarms", "alarms_per_image")
-        name = {"all": "8 and more", "readable": "20 and more"}.get(band, band)
+    table = Table("longer side", "faces", "AP", "recall", "false alarms", f"recall at {ALARMS}", box=None, pad_edge=False)
+    cells = ("ap", "recall", "alarms_per_image", "recall_at_alarms")
+    rows = {{"all": "8 and more", "readable": "20 and more"}.get(band, band): row for band, row in report["bands"].items()}
+    rows |= {
+        f"20 and more, {kind.replace('_', ' ')}": scores["bands"]["readable"] for kind, scores in report.get("kinds", {}).items()
+    }
+    for name, row in rows.items():
         table.add_row(name, f"{row['faces']:,}", *("" if row[c] is None else f"{row[c]:.3f}" for c in cells))
     Console().print(table)
     error = report["landmark_error"]
     said = "" if error is None else f"   half of the landmarks are off by less than {error:.3f} of the distance of the eyes"
-    typer.echo(f"photos {report['images']:,}{said}")
+    typer.echo(f"photos {report['images']:,}; false alarms are an image{said}")

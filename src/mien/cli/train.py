@@ -123,7 +123,7 @@ def train(
         config = _config(model or "resnet", _given(given))
     dataset = open_dataset(data)
     splits = {k: v for k, v in read(dataset, config.preprocessing).items() if k != "PrivateTest"}
-    tell(dataset.problems)
+    tell(dataset.problems, run)
     if "Training" not in splits:
         raise ValueError(f"{data}: no samples in the split Training")
     trainer = Trainer(config, splits, run)

@@ -30,7 +30,7 @@ def train_detector(data: Path, run: Path, resume: bool, close_ups: Path | None, 
 
     config = resumed(DetectConfig.load(run / "config.json"), given) if resume else replace(DetectConfig(), **given)
     photos = open_photos(data)
-    tell(photos.problems)
+    tell(photos.problems, run)
     chosen = photos.only(config.choose) if config.choose else None
     if chosen is not None:
         large = [p for p in chosen if (longer_side(p.box[~p.ignore]) >= READABLE[0]).any()]
@@ -43,7 +43,7 @@ def train_detector(data: Path, run: Path, resume: bool, close_ups: Path | None, 
     trainer = DetectorTrainer(config, fitted, run, _chips(close_ups), score)
     with bars(trainer) as (callbacks, report):
         trainer.fit(callbacks, report)
-    tell(list(trainer.scenes.broken.values()))
+    tell([*photos.problems, *trainer.scenes.broken.values()], run)
     card = finish(trainer, chosen, _command(config, data, run, close_ups))
     for name, measured in card.metrics.items():
         r = measured["bands"]["readable"]
@@ -51,7 +51,8 @@ def train_detector(data: Path, run: Path, resume: bool, close_ups: Path | None, 
             f"{name}: {r['faces']} faces of 20 pixels or more, AP {r['ap']:.4f}, recall {r['recall']:.4f} "
             f"with {r['alarms_per_image']:.4f} false alarms an image at score {card.score}"
         )
-    typer.echo(f"detector, card and report are in {run}; try: mien predict PHOTO --detector {run}")
+    there = "detector, card and report are" if chosen else "detector and card are"
+    typer.echo(f"{there} in {run}; try: mien predict PHOTO --detector {run}")
 
 
 def _chips(close_ups: Path | None) -> np.ndarray | None:

@@ -21,6 +21,8 @@ from mien.image import SUFFIXES, load, size_of
 Entry = tuple[str, str, Any, Mapping[str, Any]]
 """Name of a picture, source, faces with `box`, `landmarks` and `ignore` as they were written, and what else was."""
 POINTS = 5
+STRAY = 1.0
+"""How far outside its box, in sizes of the box, a face's landmark may lie: boxes end where the picture does."""
 SAME = 0.4
 """IoU from which on a machine's box and a person's are one face; the two draw faces differently."""
 
@@ -198,7 +200,8 @@ def _coco(file: Path, raw: Mapping[str, Any], problems: list[str]) -> Iterator[E
         faces.setdefault(str(annotation.get("image_id")), []).append(row)
     for image in _objects(file, raw, "images", problems):
         name = str(image.get("file_name", ""))
-        yield name, Path(name).parent.as_posix(), faces.get(str(image.get("id")), []), {}
+        yield name, Path(name).parent.as_posix(), faces.pop(str(image.get("id")), []), {}
+    problems += [f"{file}: {len(rows)} faces of the image {image!r:.100}, which is not listed" for image, rows in faces.items()]
 
 
 def _objects(file: Path, raw: Mapping[str, Any], what: str, problems: list[str]) -> Iterator[Mapping[str, Any]]:
@@ -243,11 +246,16 @@ def _wider(file: Path, problems: list[str]) -> Iterator[Entry]:
                 yield name, Path(name).parent.as_posix(), rows, {}
             name, rows = line.removeprefix("#").strip(), []
         elif name:
-            rows.append(_wider_face(words))
+            rows += [] if _nobody(words) else [_wider_face(words)]
         else:
             problems.append(f"{file}: a face before any picture: {line:.100}")
     if name:
         yield name, Path(name).parent.as_posix(), rows, {}
+
+
+def _nobody(words: list[str]) -> bool:
+    """WIDER's line under a picture without a face: zeros."""
+    return set(words) == {"0"} and len(words) >= 4
 
 
 def _is_name(words: list[str]) -> bool:
@@ -281,7 +289,10 @@ def _take(found: Photos, path: Path, source: str, faces: Any, more: Mapping[str,
             found.problems.append(f"{path}, face {number}: {wrong}")
             continue
         told = face if isinstance(face, Mapping) else {}
-        points.append(_marked(told.get("landmarks")))
+        points.append(_marked(told.get("landmarks"), boxes[-1]))
+        if told.get("landmarks") is not None and np.isnan(points[-1]).any():
+            said = f"{told['landmarks']!r:.100}; x and y of five points on the face were wanted"
+            found.problems.append(f"{path}, face {number}: kept without its landmarks {said}")
         doubtful.append(bool(told.get("ignore")))
         scores.append(_share(told.get("score")))
     drawn, kinds = _drawn(found, path, more, size)
@@ -320,14 +331,16 @@ def _listed(rows: Any) -> list[Any]:
     return rows if isinstance(rows, list) else [] if rows is None else [rows]
 
 
-def _marked(landmarks: Any) -> np.ndarray:
-    """Ten finite numbers, or as many NaN: a face without points is a face."""
+def _marked(landmarks: Any, box: Sequence[float]) -> np.ndarray:
+    """Ten numbers, points at or near the box, or as many NaN: a face without points is a face."""
     try:
-        marks = np.array(landmarks, np.float32).reshape(-1)
+        marks = np.array(landmarks, np.float64).reshape(POINTS, 2)
     except (TypeError, ValueError):
-        marks = np.zeros(0, np.float32)
-    good = len(marks) == 2 * POINTS and np.isfinite(marks).all()
-    return marks if good else np.full(2 * POINTS, np.nan, np.float32)
+        return np.full(2 * POINTS, np.nan, np.float32)
+    low, high = np.array(box[:2]), np.array(box[2:])
+    away = STRAY * (high - low)
+    good = ((marks >= low - away) & (marks <= high + away)).all() and np.ptp(marks, axis=0).any()  # -1 stands for none
+    return (marks if good else np.full(marks.shape, np.nan)).reshape(-1).astype(np.float32)
 
 
 def _share(score: Any) -> float:

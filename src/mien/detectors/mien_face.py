@@ -26,10 +26,17 @@ MULTIPLE = 64
 """Pixels; sides are filled up to it: the coarsest stride."""
 LARGE = 320
 """Pixels, longer side of the largest pictures the net was trained on: in those it sees faces that fill the frame."""
+MOST_TILES = 16
+"""Along each side."""
+TOGETHER = 32
+"""Views that go through the net at once."""
 SEAM = 0.02
 """Share of a tile's side, within which a box touches its edge."""
 SCORE, CENTRE, SIZE, POINTS = 0, slice(1, 3), slice(3, 5), slice(5, 15)
 """Columns of a cell's numbers."""
+
+
+NO_ROWS = np.zeros((0, 15), np.float32)
 
 
 @dataclass(eq=False)
@@ -54,10 +61,10 @@ class MienFace:
     def __post_init__(self) -> None:
         insist(
             self,
-            ("longest_side", self.longest_side is None or self.longest_side >= MULTIPLE, f"at least {MULTIPLE}"),
+            ("longest_side", self.longest_side is None or _whole(self.longest_side, MULTIPLE), f"whole, from {MULTIPLE} on"),
             ("score", self.score is None or 0 < self.score < 1, "between 0 and 1"),
             ("overlap", self.overlap is None or 0 < self.overlap <= 1, "more than 0, up to 1"),
-            ("tiles", self.tiles >= 1, "at least 1"),
+            ("tiles", _whole(self.tiles, 1) and self.tiles <= MOST_TILES, f"whole, from 1 to {MOST_TILES}"),
         )
 
     @cached_property
@@ -98,7 +105,11 @@ class MienFace:
         return self.many([image])[0]
 
     def many(self, images: Sequence[np.ndarray]) -> list[Faces]:
-        """The faces of each picture, the same as one by one; pictures of one size go through the net together."""
+        """The faces of each uint8 RGB picture (h, w, 3), the same as one by one; those of one size go through the net together.
+
+        A picture without pixels has no faces. Raises ValueError for an array of another kind."""
+        for image in images:
+            _ask_for_rgb(image)
         views = [list(self._views(image)) for image in images]
         flat = [
             (image, part, corner, *fit(part, side, smooth=self.smooth))
@@ -113,7 +124,7 @@ class MienFace:
             ]
         )
         return [
-            self._kept(np.concatenate([next(placed) for _ in view]), image.shape)
+            self._kept(np.concatenate([NO_ROWS, *(next(placed) for _ in view)]), image.shape)
             for view, image in zip(views, images, strict=True)
         ]
 
@@ -121,6 +132,8 @@ class MienFace:
         """The whole picture and, with tiles, its parts, each with its left upper corner and the longer side to look at it.
 
         Neighbours share a fifth. A large picture is looked at in halves of its size, too: there the largest faces are."""
+        if not image.size:
+            return
         side = min(self.side, max(image.shape[:2]))
         yield image, (0, 0), side
         while side > LARGE:
@@ -140,9 +153,11 @@ class MienFace:
         shapes = [_multiple(image) for image in images]
         for shape in set(shapes):
             places = [i for i, found in enumerate(shapes) if found == shape]
-            maps = self._net(_planes([images[i] for i in places], *shape))
-            for row, i in enumerate(places):
-                out[i] = self._decoded([m[row] for m in maps], shape[0])
+            for begin in range(0, len(places), TOGETHER):
+                some = places[begin : begin + TOGETHER]
+                maps = self._net(_planes([images[i] for i in some], *shape))
+                for row, i in enumerate(some):
+                    out[i] = self._decoded([m[row] for m in maps], shape[0])
         return out
 
     def _decoded(self, maps: Sequence[np.ndarray], height: int) -> np.ndarray:
@@ -153,7 +168,7 @@ class MienFace:
             y, x = np.nonzero(cells[..., SCORE] > limit)
             if len(y):
                 rows.append(_decode(cells[y, x], np.stack([x, y], axis=1), stride))
-        return np.concatenate(rows) if rows else np.zeros((0, 15), np.float32)
+        return np.concatenate([NO_ROWS, *rows])
 
     def _kept(self, rows: np.ndarray, shape: tuple[int, ...]) -> Faces:
         keep = suppress(rows[:, 1:5], rows[:, 0], self.same)
@@ -162,6 +177,16 @@ class MienFace:
         seen = area(box) > 0  # what is filled up beside the picture shows none
         faces = Faces(box.astype(np.float32), score.astype(np.float32), points.reshape(-1, 5, 2).astype(np.float32))
         return faces if seen.all() else faces[seen]
+
+
+def _whole(number: object, least: int) -> bool:
+    return isinstance(number, int | np.integer) and int(number) >= least
+
+
+def _ask_for_rgb(image: np.ndarray) -> None:
+    if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
+        given = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ValueError(f"a picture for the detector is uint8 of shape (h, w, 3) in RGB; got {given}; try mien.image.load")
 
 
 def _uncut(rows: np.ndarray, image: np.ndarray, part: np.ndarray, corner: tuple[int, int]) -> np.ndarray:

@@ -72,7 +72,8 @@ def loosened(detector: Any) -> tuple[Any, float]:
     if not is_dataclass(detector) or "score" not in {f.name for f in fields(detector)}:
         return detector, 0.0
     chosen: Any = detector
-    return replace(chosen, score=LOW), getattr(chosen, "least", chosen.score)
+    score = getattr(chosen, "least", chosen.score)
+    return replace(chosen, score=min(LOW, score)), score
 
 
 def fitted_on(detector: Any) -> list[str]:

@@ -89,6 +89,8 @@ class Run(ABC, Generic[C]):
         averaging = keras.callbacks.LambdaCallback(on_train_batch_end=self._average)
         for number in range(len(self.history), self.config.epochs):
             row = self._row(number, [averaging, *callbacks])
+            if not np.isfinite(row["loss"]):
+                raise ValueError(f"the loss is {row['loss']} after epoch {number + 1}: try a lower --learning-rate")
             self.history.append(row)
             self.checkpoint()
             report(row)
