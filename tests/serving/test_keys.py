@@ -48,6 +48,7 @@ def test_a_key_opens_what_it_is_for_until_it_is_revoked(start_server, tmp_path):
     refused = running.ask("/v1/sessions", **bearer(only))
     assert (refused.status, "predict" in refused.json["detail"]) == (403, True)
     assert running.ask("/v1/sessions", **bearer(all_)).status == 200
+    assert running.ask("/v1/sessions", **bearer(key(tmp_path, "dashboard"))).status == 200
     assert running.ask("/healthz").status == 200
     assert mien("keys", "revoke", only.split("_")[1], "--data", tmp_path).returncode == 0
     assert predicted(running, **bearer(only)).status == 401

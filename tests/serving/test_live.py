@@ -149,12 +149,13 @@ def test_faces_are_recorded_with_consent_alone_and_erased_while_the_camera_runs(
         id = got[0][1]["session"]
         kept = []
         for consent in ("", "I agree that crops of my face are kept.", ""):
-            await emit("session", {"title": "recorded", "consent": consent})
+            await emit("session", {"consent": consent} | ({} if kept else {"title": "recorded"}))
             await seen(emit, got, 10)
             kept.append(server.ask(f"/v1/sessions/{id}").json["records"])
-        with zipfile.ZipFile(io.BytesIO(server.ask(f"/v1/sessions/{id}/crops").body)) as archive:
-            assert len(archive.namelist()) == kept[-1]
-            assert archive.read(archive.namelist()[0]).startswith(b"\x89PNG")
+            with zipfile.ZipFile(io.BytesIO(server.ask(f"/v1/sessions/{id}/crops").body)) as archive:
+                assert len(archive.namelist()) == kept[-1]
+                assert all(archive.read(name).startswith(b"\x89PNG") for name in archive.namelist())
+        assert server.ask(f"/v1/sessions/{id}").json["title"] == "recorded"
         assert server.ask(f"/v1/sessions/{id}", method="DELETE").status == 204
         await seen(emit, got, 10)
         assert server.ask(f"/v1/sessions/{id}").status == 404
@@ -166,8 +167,42 @@ def test_faces_are_recorded_with_consent_alone_and_erased_while_the_camera_runs(
     assert [data["recording"] for event, data in got if event == "session"] == [False, True, False]
     assert counts[0] == 0
     assert 1 <= counts[1] <= 3
-    assert counts[1] == counts[2]
+    assert counts[2] == 0  # taken back
     assert all(answer["error"] is None for answer in results(got))
+
+
+def test_a_session_that_is_not_to_be_kept_leaves_nothing_and_can_begin_anew(server):
+    async def play(emit, got):
+        await until(lambda: got)
+        id = got[0][1]["session"]
+        for keep in (True, False, True):
+            await emit("session", {"keep": keep, "title": "mine"})
+            for _ in range(4):
+                await emit("frame", frame(len(results(got))))
+                await asyncio.sleep(0.4)
+            await emit("mark", {"text": "here"})
+            await asyncio.sleep(0.2)
+            said.append(server.ask(f"/v1/sessions/{id}"))
+            listed.append(id in [row["id"] for row in server.ask("/v1/sessions").json])
+
+    said, listed = [], []
+    played(server, play)
+    assert [answer.status for answer in said] == [200, 404, 200]
+    assert listed == [True, False, True]
+    assert said[2].json["moments"][0]["second"] > said[0].json["moments"][0]["second"]
+    assert len(said[2].json["marks"]) == 1
+
+
+def test_a_session_that_just_began_can_be_erased(server):
+    async def play(emit, got):
+        await until(lambda: got)
+        await emit("frame", frame(0))
+        await until(lambda: results(got))
+        answers.append(server.ask(f"/v1/sessions/{got[0][1]['session']}", method="DELETE"))
+
+    answers = []
+    played(server, play)
+    assert answers[0].status == 204
 
 
 @pytest.mark.parametrize("transport", ["socket.io", "plain"])
@@ -195,15 +230,21 @@ def test_the_plain_websocket_says_the_same(server):
             hello = json.loads(await socket.recv())
             await socket.send(struct.pack("<Id", 7, 1e12) + PHOTO)
             answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
-            for junk in (b"", b"x" * 12, "{", '["frame"]', "[1, 2, 3]", '"text"'):
+            problems = []
+            for junk in ("{", "[1, 2, 3]", '"text"', '["x", {}]', '["session", 5]', '["mark", {}]'):
+                await socket.send(junk)
+                problems.append(json.loads(await asyncio.wait_for(socket.recv(), 10)))
+            for junk in (b"", b"x" * 12, '["frame"]'):
                 await socket.send(junk)
             await socket.send(struct.pack("<Id", 8, 1e12) + PHOTO)
             while True:
                 last = json.loads(await asyncio.wait_for(socket.recv(), 10))
-                if last[1]["seq"] == 8:
-                    return hello, answer, last
+                if last[1].get("seq") == 8:
+                    return hello, answer, last, problems
 
-    hello, answer, last = asyncio.run(play())
+    hello, answer, last, problems = asyncio.run(play())
+    assert all(event == "problem" and p["status"] == 400 and "frame {seq" in p["would_work"] for event, p in problems)
+    assert "'x' with dict" in problems[3][1]["detail"]
     assert hello[0] == "hello"
     assert (answer[0], answer[1]["seq"], answer[1]["captured_at"], answer[1]["error"]) == ("result", 7, 1e12, None)
     assert last[1]["error"] is None

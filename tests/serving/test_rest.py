@@ -67,7 +67,7 @@ def test_the_annotated_picture_is_a_png_of_the_same_size(server):
         (b"nonsense", "image/jpeg", 415, "not a picture"),
         (PHOTO[:2000], "image/jpeg", 422, "damaged"),
         (b"{", "application/json", 400, "no JSON"),
-        (b"[1]", "application/json", 422, "object was wanted"),
+        (b"[1]", "application/json", 422, "but no object"),
         (b'{"image": 5}', "application/json", 422, "image is a text"),
         (b'{"image": "/etc/passwd"}', "application/json", 415, "not base64"),
         (b'{"image": "http://127.0.0.1:1/x.jpg"}', "application/json", 422, "private"),
@@ -128,6 +128,7 @@ def test_a_correction_is_kept_listed_and_erased(server):
         ({"expression": "sad", "session": "absent"}, 404, "no session"),
         ({"expression": "sad", "face_png": "!!"}, 415, "base64"),
         ({"expression": "sad", "colour": 1}, 422, "colour"),
+        ({"expression": "sad", "model": "none"}, 422, "no model named"),
         (b"{", 400, "JSON"),
     ],
 )
@@ -160,7 +161,35 @@ def test_health_metrics_and_description(server):
     ],
 )
 def test_other_sites_and_hidden_callers_are_refused(server, headers, status):
-    assert server.ask("/v1/models", **headers).status == status
+    answer = server.ask("/v1/models", **headers)
+    assert answer.status == status
+    if status != 200:
+        assert {"kind", "would_work", "detail"} <= set(answer.json)
+        assert answer.json["request_id"] == answer.headers["x-request-id"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_every_error_says_its_kind_and_what_would_work(server):
+    for path, method in (("/nowhere", "GET"), ("/v1/predict", "PUT"), ("/v1/sessions/x", "GET")):
+        answer = server.ask(path, method=method)
+        assert answer.json["kind"]
+        assert answer.json["would_work"]
+
+
+def test_what_comes_after_a_socket_io_connection_s_end_is_answered(server):
+    import time
+
+    def post(body):
+        return server.ask(f"/socket.io/?EIO=4&transport=polling&sid={sid}", body, content_type="text/plain")
+
+    sid = json.loads(server.ask("/socket.io/?EIO=4&transport=polling").body[1:])["sid"]
+    assert post(b"1").status == 200
+    after = post(b"2")
+    assert (after.status, after.headers["content-type"]) == (400, "application/problem+json")
+    sid = json.loads(server.ask("/socket.io/?EIO=4&transport=polling").body[1:])["sid"]
+    start = time.monotonic()
+    assert post(b"2").status == 400
+    assert time.monotonic() - start < 9
 
 
 def test_answers_forbid_the_page_what_it_does_not_need(server):

@@ -37,9 +37,12 @@ def live(server, play, **more):
 
 
 async def answered(connection):
-    event, data = json.loads(await connection.recv())
-    assert event == "result"
-    return data
+    """The next result; a message that is no frame may be answered by a problem before."""
+    while True:
+        event, data = json.loads(await connection.recv())
+        if event == "result":
+            return data
+        assert event == "problem"
 
 
 async def one_good_frame(connection):
@@ -162,8 +165,15 @@ def test_json_logs_have_a_line_for_each_request_and_no_key(start_server):
     running = start_server("--data", ":memory:", "--json-logs")
     answer = running.ask("/v1/models?key=mien_secret", x_request_id="mine-1")
     assert running.ask("/nowhere").status == 404
+    running.ask("/v1/predict", b"xyz", content_type="multipart/form-data; boundary=q")
+    client = pytest.importorskip("websockets.sync.client")
+    with client.connect(f"{running.url.replace('http', 'ws')}/v1/live") as live:
+        session = json.loads(live.recv())[1]["session"]
     unharmed(running)
     assert running.stop() == 0
+    lines = [json.loads(line) for line in running.said if not line.startswith("mien ")]  # all of them are JSON
+    told = [row for row in lines if row.get("request_id") == session[:12]]
+    assert [row["message"] for row in told] == ["live connection opened", "live connection closed"]
     rows = [json.loads(line) for line in running.said if line.startswith("{")]
     mine = next(row for row in rows if row.get("request_id") == answer.headers["x-request-id"])
     assert (mine["status"], mine["level"], mine["ms"] > 0) == (200, "info", True)

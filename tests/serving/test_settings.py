@@ -59,7 +59,18 @@ def test_an_absent_file_is_an_error(tmp_path):
         settings({}, {}, tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("given", [{"port": 70000}, {"batch": 0}, {"purpose": "spying"}, {"retention_hours": 0}, {"host": ""}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"port": 70000},
+        {"batch": 0},
+        {"purpose": "spying"},
+        {"retention_hours": 0},
+        {"host": ""},
+        {"threads": 9999},
+        {"origins": ("*",)},
+    ],
+)
 def test_values_out_of_range_are_errors(given):
     with pytest.raises(ValueError, match=f"{next(iter(given))} is .*wanted"):
         Settings(**given)
@@ -94,7 +105,7 @@ def test_every_setting_is_in_the_manual():
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("[serve]\nport = 1\n", ""), ("serve = 3", "under"), ('host = "0.0.0.0"\n[serve]\nport = 1\n', "beside it: host")],
+    [("[serve]\nport = 1\n", ""), ("serve = 3", "a table"), ('host = "0.0.0.0"\n[serve]\nport = 1\n', "beside it: host")],
 )
 def test_a_file_has_its_settings_in_one_place(tmp_path, text, said):
     (tmp_path / "mien.toml").write_text(text)

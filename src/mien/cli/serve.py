@@ -28,7 +28,7 @@ def serve(
 
     Every setting is also a variable of the environment, MIEN_SERVE_PORT and so on. Stop it with Ctrl-C.
     """
-    from mien.serving.settings import settings
+    from mien.serving.settings import data_folder, settings
 
     flags = {
         "port": port, "host": host, "model": model, "detector": detector, "smooth": smooth, "purpose": purpose,
@@ -43,7 +43,7 @@ def serve(
         service.open()
         service.close()
         refuse_taken(made.host, made.port)
-        for name, value in asdict(made).items():
+        for name, value in {**asdict(made), "data": made.data or str(data_folder())}.items():
             typer.echo(f"{name} = {value!r}")
         typer.echo("everything opens")
         return

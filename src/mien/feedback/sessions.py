@@ -118,6 +118,14 @@ class Sessions:
         with self.store.writing() as c:
             c.execute(insert(tables.records).values(session=id, time_s=time_s, track=track, png=png))
 
+    def unrecord(self, id: str) -> None:
+        """Erase the crops that were kept of it."""
+        r = tables.records
+        with self.store.writing() as c:
+            gone = c.execute(delete(r).where(r.c.session == id)).rowcount
+        if gone:
+            self.store.forget()
+
     def all(self, client: str | None = None) -> list[dict[str, Any]]:
         """The newest first, with how many seconds and frames there are of each."""
         s, m = tables.sessions, tables.moments

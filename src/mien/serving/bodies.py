@@ -17,6 +17,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from mien.errors import SourceError
 from mien.fetch import fetch
 from mien.image import from_base64, on_the_web
 from mien.serving.fetches import Fetches
@@ -153,7 +154,9 @@ def _json(body: bytes) -> list[Sent]:
     except (ValueError, RecursionError) as error:
         raise Problem(400, f"the body is no JSON ({error})", would_work=WOULD_WORK) from None
     if not isinstance(raw, dict):
-        raise Problem(422, f"the body is a JSON {type(raw).__name__}; an object was wanted", would_work=WOULD_WORK)
+        raise Problem(422, 'the body is JSON, but no object; {"image": …} was wanted', would_work=WOULD_WORK)
+    if {"image", "images"} <= set(raw):
+        raise Problem(422, "there are both image and images; one of them was wanted", would_work=WOULD_WORK)
     given = raw.get("images", [raw["image"]] if "image" in raw else [])
     if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
         raise Problem(422, "image is a text, base64 or an address; images is a list of them", would_work=WOULD_WORK)
@@ -169,6 +172,9 @@ async def data_of(sent: Sent, settings: Settings, fetches: Fetches, client: str)
     """The picture file's bytes, fetched if need be. Raises SourceError or ImageError."""
     if isinstance(sent.data, bytes):
         return sent.data
+    scheme, beyond, _ = sent.data[:20].partition("://")
+    if beyond and not on_the_web(sent.data):
+        raise SourceError("url", f"an address of the kind {scheme!r}; http and https are fetched, the bytes of a file are sent")
     if on_the_web(sent.data):
         get = partial(fetch, sent.data, int(settings.body_mb * 1e6), private=settings.private_urls)
         return await fetches(client, get)

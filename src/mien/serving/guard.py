@@ -45,6 +45,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+POSTED = 5.0
+"""Seconds that a packet of Socket.IO's may take to be taken."""
 SLOW = 10.0
 """Seconds that a live client may take to read one message; then it is cut off."""
 PICTURES = "/v1/predict"
@@ -68,7 +70,10 @@ class Guard:
         try:
             check_names(self.service, scope, headers)
         except Problem as problem:
-            await (_refuse_socket(send) if scope["type"] == "websocket" else _refuse(problem, send))
+            if scope["type"] == "websocket":
+                await _refuse_socket(send)
+            else:
+                await self._answered(_refusing(problem), scope, receive, send, {})
             return
         shared = _shared(self.service, headers.get("origin"))
         if scope["type"] == "websocket":
@@ -76,9 +81,10 @@ class Guard:
         elif shared and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             await _allow(shared, send)
         else:
-            await self._answered(scope, receive, send, shared)
+            app = _polled(self.app) if scope["path"].startswith("/socket.io") else self.app
+            await self._answered(app, scope, receive, send, shared)
 
-    async def _answered(self, scope: Scope, receive: Receive, send: Send, shared: dict[str, str]) -> None:
+    async def _answered(self, app: App, scope: Scope, receive: Receive, send: Send, shared: dict[str, str]) -> None:
         """Pass an HTTP request on; mark, count and log its answer."""
         start, id, seen = time.monotonic(), uuid.uuid4().hex[:12], {"status": 500}
         scope.setdefault("state", {})["request_id"] = id
@@ -97,10 +103,10 @@ class Guard:
             await send(message)
 
         try:
-            await self.app(scope, self._bounded(scope, receive), marked)
+            await app(scope, self._bounded(scope, receive), marked)
         except asyncio.CancelledError:  # the server stops
             if seen["status"] == 500:
-                await _refuse(Problem(503, "the server is stopping", would_work="Try again later."), marked)
+                await _refuse(Problem(503, "the server is stopping"), id, marked)
             raise
         finally:
             took, route = time.monotonic() - start, getattr(scope.get("route"), "path", "other")
@@ -180,10 +186,34 @@ async def _allow(shared: dict[str, str], send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _refuse(problem: Problem, send: Send) -> None:
+async def _refuse(problem: Problem, id: str, send: Send) -> None:
     headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(problem.to_dict()).encode()})
+    await send({"type": "http.response.body", "body": json.dumps(problem.to_dict() | {"request_id": id}).encode()})
+
+
+def _refusing(problem: Problem) -> App:
+    """An app that answers everything by this."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await _refuse(problem, scope["state"]["request_id"], send)
+
+    return app
+
+
+def _polled(app: App) -> App:
+    """Socket.IO over requests: Engine.IO fails on what comes after a connection's end, and waits for ever on packets that it
+    does not know; both are answered."""
+
+    async def polled(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with asyncio.timeout(POSTED if scope["method"] == "POST" else None):
+                await app(scope, receive, send)
+        except (KeyError, TimeoutError):
+            problem = Problem(400, "this Socket.IO connection is closed", kind="closed", would_work="Connect anew.")
+            await _refuse(problem, scope["state"]["request_id"], send)
+
+    return polled
 
 
 async def _refuse_socket(send: Send) -> None:

@@ -2,13 +2,15 @@
 
 Client: `frame` {seq, captured_at, jpeg}, `session` {title, consent}, `mark` {text}, `stop`; server: `hello`, `result`,
 `session` {id, title, recording}. Words in `consent` are what the person shown agreed to: from then on crops of the faces
-are kept, until it is empty again or the connection ends.
+are kept, until the connection ends; with `consent` taken back they are erased, with `keep` false the whole session is.
+A message of another form is answered by `problem`.
 At most CREDIT frames are in flight: each `result` gives one credit back, and one more for every frame it reports dropped.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
@@ -27,10 +29,12 @@ from mien.serving.rates import Rates
 from mien.serving.recorder import Recorder
 from mien.serving.service import Service
 
+log = logging.getLogger("mien.serve")
 CREDIT = 2
 SLOW = 4
 """Answers that may wait for a client to read them; beyond, its frames are dropped."""
 EVENTS = ("frame", "session", "mark", "stop")
+FORMS = "frame {seq, captured_at, jpeg}, session {title, consent, keep}, mark {text} with a text, or stop"
 WORDS = 60
 """Messages a minute that are no frames."""
 LATER = 0.25
@@ -69,10 +73,15 @@ class Live:
         self._faces: list[dict[str, Any]] = []
         self._times: deque[float] = deque(maxlen=1000)
         """When the last answers were given."""
-        self._lost = 0
+        self._lost = self._answers = 0
         self._latency: float | None = None
         self._opened = self._kept = self.last = time.monotonic()
         service.cameras[self] = self
+        self._log("live connection opened")
+
+    def _log(self, what: str, **more: Any) -> None:
+        about = {"request_id": self.session[:12], "route": "live", "client": self.client.id}
+        log.info(what, extra=about | more)
 
     def hello(self) -> dict[str, Any]:
         card = self.service.recognizer.card
@@ -87,35 +96,39 @@ class Live:
             self._frame(data)
         elif event == "session" and isinstance(data, Mapping):
             self._settle(data)
-        elif event not in EVENTS:
-            return
         elif self._talks.wait("words") > 0:
-            self._too_often()
-        elif event == "mark" and isinstance(data, Mapping):
-            text = _text(data, "text", 500)
-            if text and self.keeps:
+            self._tell(Problem(429, f"more than {WORDS} messages a minute that are no frames", kind="rate"))
+        elif event == "mark" and isinstance(data, Mapping) and (text := _text(data, "text", 500)):
+            if self.keeps:
                 self.write(self.service.sessions.mark, round(self.camera.moment, 2), text)
         elif event == "stop":
             self.keep()
+        else:
+            said = f"{event!r:.50} with {type(data).__name__}" if event else "what is no JSON [event, data]"
+            self._tell(Problem(400, f"a message was not understood: {said}", would_work=FORMS))
 
     def _settle(self, data: Mapping[str, Any]) -> None:
         """What the session is called, and what of it is kept. To keep less is granted however often it is asked for."""
         keeps = data.get("keep", self.keeps) is True
-        title, consent = _text(data, "title", 200), _text(data, "consent", 500) if keeps else ""
-        less = (self.consent and not consent) or (self.keeps and not keeps)
+        title = _text(data, "title", 200) if "title" in data else self.title
+        consent = _text(data, "consent", 500) if keeps else ""
+        back = bool(self.consent and not consent)
+        less = back or (self.keeps and not keeps)
         if not less and self._talks.wait("words") > 0:
-            self._too_often()
+            self._tell(Problem(429, f"more than {WORDS} messages a minute that are no frames", kind="rate"))
             return
         self.keeps, self.title, self.consent = keeps, title, consent
-        if consent or self._begun:
+        if not keeps:
+            self.timeline.take()
+            self.service.write(self._unkept)
+        elif consent or back or self._begun:
             self.write(self._agreed, title, consent)
         self._send("session", {"id": self.session, "title": title, "recording": bool(consent) and not self.erased})
 
-    def _too_often(self) -> None:
-        """Nobody renames or marks a session so often; who does not read is not told."""
-        if self._full():
-            return
-        self._send("problem", Problem(429, f"more than {WORDS} messages a minute that are no frames", kind="rate").to_dict())
+    def _tell(self, problem: Problem) -> None:
+        """Who does not read is not told."""
+        if not self._full():
+            self._send("problem", problem.to_dict())
 
     def _frame(self, data: Any) -> None:
         self.last = time.monotonic()
@@ -156,6 +169,7 @@ class Live:
 
     def _answered(self, message: dict[str, Any]) -> None:
         self.service.metrics.framed(None if message["error"] else message["latency_ms"] / 1e3, message["dropped"])
+        self._answers += 1
         self._times.append(time.monotonic())
         self._lost, self._latency = self._lost + message["dropped"], message["latency_ms"]
         self._faces = message["faces"]
@@ -199,8 +213,18 @@ class Live:
         with suppress(LookupError):
             work(self.session, *args)
 
+    def _unkept(self) -> None:
+        """In the store's thread: nothing is to be kept, nor what was. Kept again, the session begins anew."""
+        if self._begun and not self.erased:
+            self._begun = False
+            with suppress(LookupError):
+                self.service.sessions.erase(self.session)
+            self.service.store.note(self.client.id, "erase session", self.session)
+
     def _agreed(self, session: str, title: str, consent: str) -> None:
         self.service.sessions.settle(session, title, consent)
+        if not consent:
+            self.service.sessions.unrecord(session)
         self.service.store.note(self.client.id, "recording on" if consent else "recording off", session)
 
     def _record(self, session: str, consent: str, time_s: float, track: int, png: bytes) -> None:
@@ -212,6 +236,8 @@ class Live:
         if self.service.cameras.pop(self, None) is None:
             return
         self.camera.close()
+        seconds = time.monotonic() - self._opened
+        self._log("live connection closed", frames=self._answers, ms=round(1e3 * seconds))
         self.keep(everything=True)
         self.service.write(self._end)
 

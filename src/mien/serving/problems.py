@@ -44,6 +44,18 @@ WOULD_WORK = {
 }
 
 
+KINDS = {
+    400: "malformed", 401: "key", 403: "forbidden", 404: "not_found", 405: "method", 406: "not_acceptable", 413: "too_large",
+    415: "unsupported", 421: "host", 422: "invalid", 429: "rate", 503: "busy",
+}  # fmt: skip
+"""Of a status, where nothing closer is known."""
+HINTS = {
+    400: "See /openapi.json for the form.", 404: "See /openapi.json for what is there.", 405: "A method of the header Allow.",
+    422: "See /openapi.json for the form.", 500: "Try again; the request's id finds it in the server's log.",
+    503: "Try again later.",
+}  # fmt: skip
+
+
 class Problem(Exception):
     """An answer that is no answer. `would_work`: what the client can do about it."""
 
@@ -51,7 +63,8 @@ class Problem(Exception):
         self, status: int, detail: str, *, kind: str = "", would_work: str = "", headers: dict[str, str] | None = None
     ) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.kind, self.would_work, self.headers = status, detail, kind, would_work, headers or {}
+        self.status, self.detail, self.headers = status, detail, headers or {}
+        self.kind, self.would_work = kind or KINDS.get(status, "server"), would_work or HINTS.get(status, "")
 
     def to_dict(self) -> dict[str, Any]:
         body = {"type": "about:blank", "title": TITLES.get(self.status, "That did not work"), "status": self.status}

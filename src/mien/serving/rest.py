@@ -11,6 +11,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,7 @@ async def correct(request: Request) -> JSONResponse:
     service, client = client_for(request, "feedback")
     allowed(service, client)
     given = await form_of(request, schemas.Correction)
+    _ask_for_a_model(service, given.model)
     png = await asyncio.to_thread(_png, given.face_png) if given.face_png else None
     session = given.session
     if session:
@@ -172,6 +174,13 @@ async def correct(request: Request) -> JSONResponse:
     )  # fmt: skip
     service.metrics.corrections.inc()
     return JSONResponse({"id": id}, 201)
+
+
+def _ask_for_a_model(service: Service, name: str) -> None:
+    """Raises Problem 422 for one that is not there; none is the one that answers."""
+    there = sorted({service.recognizer.card.name, *packaged()})
+    if name and name not in there:
+        raise Problem(422, f"no model named {name!r:.100}", would_work=f"One of: {', '.join(there)}.")
 
 
 def _on(service: Service, client: Client, session: str) -> Any:
@@ -214,6 +223,8 @@ async def sessions(request: Request) -> JSONResponse:
     """Your live sessions, the newest first; with the scope `dashboard` everybody's."""
     service, client = client_for(request, "sessions")
     allowed(service, client)
+    for live in list(service.cameras):
+        await _written(service, client, live.session)
     return JSONResponse(await asyncio.to_thread(service.sessions.all, client.sees))
 
 
@@ -292,13 +303,15 @@ async def mark(request: Request, id: str) -> JSONResponse:
 async def erase(request: Request, id: str) -> Response:
     """Erase all that is kept of a session."""
     service, client = client_for(request, "sessions")
-    if live := _on(service, client, id):
+    live = _on(service, client, id)
+    if live:
         live.erased = True
-    await asyncio.wrap_future(service.write(_erased, service, client, id))
+    await asyncio.wrap_future(service.write(_erased, service, client, id, bool(live)))
     return Response(status_code=204)
 
 
-def _erased(service: Service, client: Client, id: str) -> None:
-    """In the store's thread, behind what is still to be written."""
-    service.sessions.erase(id, client.sees)
+def _erased(service: Service, client: Client, id: str, on: bool) -> None:
+    """In the store's thread, behind what is still to be written; a session that is `on` may have nothing in the store yet."""
+    with suppress(LookupError) if on else nullcontext():
+        service.sessions.erase(id, client.sees)
     service.store.note(client.id, "erase session", id)

@@ -72,13 +72,16 @@ def refuse_taken(host: str, port: int) -> None:
         raise ValueError(f"{host}, port {port} cannot be had ({error.strerror}); give another --port or --host") from None
 
 
+MORE = ("request_id", "status", "ms", "route", "client", "frames")
+
+
 class JsonLines(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         row = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname.lower()}
         row |= {"logger": record.name, "message": record.getMessage()}
-        row |= {name: getattr(record, name) for name in ("request_id", "status", "ms", "route") if hasattr(record, name)}
+        row |= {name: getattr(record, name) for name in MORE if hasattr(record, name)}
         if record.exc_info:
             row["error"] = self.formatException(record.exc_info)
         return json.dumps(row)
@@ -88,8 +91,8 @@ def set_up_logs(as_json: bool) -> None:
     """JSON lines of every request, or, for a person, only what went wrong; on standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if as_json else logging.Formatter("%(levelname)s %(message)s"))
-    for name in ("mien.serve", "uvicorn", "uvicorn.error"):
+    for name in ("", "mien.serve", "uvicorn", "uvicorn.error"):  # the first: libraries that log for themselves
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
-        told = as_json and not name.startswith("uvicorn")  # which would log the addresses of sockets, with their keys
+        told = as_json and name == "mien.serve"  # which would log the addresses of sockets, with their keys
         logger.setLevel(logging.INFO if told else logging.WARNING)

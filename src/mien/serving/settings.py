@@ -39,6 +39,9 @@ def data_folder() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "mien"
 
 
+MOST_THREADS = 256
+
+
 @dataclass(frozen=True)
 class Settings:
     """Every setting of a server. Times are in seconds, sizes in bytes unless named otherwise."""
@@ -105,8 +108,9 @@ class Settings:
             ("retention_hours", self.retention_hours > 0, "more than 0"),
             ("body_mb", self.body_mb > 0, "more than 0"),
             ("megapixels", self.megapixels > 0, "more than 0"),
+            ("origins", all(_origin(one) for one in self.origins), "addresses such as https://example.org, without a path"),
             ("images", self.images >= 1, "at least 1"),
-            ("threads", self.threads >= 0, "0 or more"),
+            ("threads", 0 <= self.threads <= MOST_THREADS, f"0 to {MOST_THREADS}"),
             ("batch", self.batch >= 1, "at least 1"),
             ("queue", self.queue >= 1, "at least 1"),
             ("cameras", self.cameras >= 1, "at least 1"),
@@ -131,6 +135,11 @@ class Settings:
     def loopback(self) -> bool:
         """Whether only this machine can reach the server: names in `hosts` are those of a proxy, through which others come."""
         return is_loopback(self.host) and not self.hosts
+
+
+def _origin(text: str) -> bool:
+    scheme, _, rest = text.partition("://")
+    return scheme in ("http", "https") and bool(rest) and not set(rest) & set("/*?# ")
 
 
 def is_loopback(host: str) -> bool:
@@ -167,8 +176,10 @@ def _read(file: Path) -> dict[str, Any]:
         raise ValueError(f"{file} is not TOML: {error}") from None
     if "serve" not in raw:
         return raw
+    if not isinstance(raw["serve"], dict):
+        raise ValueError(f"{file}: serve is {raw['serve']!r}; a table [serve] of settings was wanted")
     beside = [name for name in raw if name in {f.name for f in fields(Settings)}]
-    if beside or not isinstance(raw["serve"], dict):
+    if beside:
         raise ValueError(f"{file}: settings stand under [serve] or above everything, not both; beside it: {', '.join(beside)}")
     return dict(raw["serve"])
 

@@ -9,6 +9,7 @@ import { admitted, ask, post, server } from "./server.js";
 const $ = (id) => document.getElementById(id);
 const KEEP = 60; // seconds of the line
 const LOGGED = 20000; // answers of a video or camera that can be saved
+const QUIET = 4000; // milliseconds between two answers of a camera that are spoken
 const WIDE = 640; // pixels of a live frame's longer side
 
 const state = {
@@ -17,6 +18,7 @@ const state = {
   asked: 0, // what was begun last; what began before it and ends after it is not shown
   session: undefined, sessions: [], // that answers belong to; of this visit of which numbers are kept
   corrections: [], pictured: false, // of this visit; whether small pictures of faces were kept in it
+  heard: "", spoke: 0, // the last answer of a camera that was spoken, and when
   blocked: "", // why nothing can be read now
 };
 
@@ -132,7 +134,13 @@ function open(files) {
   const [file] = files;
   if (!file) return;
   if (file.type.startsWith("video/")) film(file);
-  else picture(file, file.name || "pasted");
+  else if (!file.type || file.type.startsWith("image/")) picture(file, file.name || "pasted");
+  else {
+    enter(file.name);
+    $("count").textContent = "That did not work";
+    $("frame").hidden = true;
+    complain(`${file.name} is no picture and no video. Choose a JPEG, PNG or WebP, an MP4 or a WebM.`);
+  }
 }
 
 // ---- a camera or a video: frames go out as fast as answers come back
@@ -258,6 +266,7 @@ function seen(message, video, since) {
   const faces = message.faces.map((face) => ({ ...face, box: face.box.map((v) => v * scale) }));
   faces.sort((a, b) => a.track_id - b.track_id); // each keeps its place, whichever was the surer
   render({ ...message, faces, width: video.videoWidth, height: video.videoHeight }, video);
+  tellChange(faces);
   const one = faces.find((face) => face.track_id === state.followed) ?? faces[0];
   state.followed = one?.track_id ?? state.followed;
   const now = performance.now() / 1e3;
@@ -347,6 +356,14 @@ function thanks(i) {
   if (!link) return;
   link.textContent = "Thank you, it is noted";
   if (state.live) setTimeout(() => (link.textContent = "Not right?"), 4000);
+}
+
+/** For who hears the page: what the faces show, when it changed, and not more often than can be listened to. */
+function tellChange(faces) {
+  const shows = faces.length ? faces.map((f, i) => `Face ${i + 1}: ${f.expression}`).join(". ") : "No face found.";
+  if (shows === state.heard || performance.now() - state.spoke < QUIET) return;
+  Object.assign(state, { heard: shows, spoke: performance.now() });
+  say(shows);
 }
 
 // ---- keep an answer
