@@ -10,8 +10,8 @@ import numpy as np
 
 from mien.classifiers import load_classifier
 from mien.datasets import open_dataset
+from mien.datasets.votes import most_people
 from mien.evaluation.calibration import expected_calibration_error, fit_calibration, negative_log_likelihood, with_temperature
-from mien.evaluation.measure import most_people
 from mien.labels import FERPLUS
 from mien.weights import packaged
 from results import write

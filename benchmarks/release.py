@@ -14,7 +14,8 @@ import numpy as np
 from mien.card import ModelCard
 from mien.classifiers import Classifier, load_classifier
 from mien.datasets import open_dataset
-from mien.evaluation.measure import measure, most_people
+from mien.datasets.votes import most_people
+from mien.evaluation.measure import measure
 from mien.evaluation.scores import short
 from mien.faces import Faces
 from mien.image import resize

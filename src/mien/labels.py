@@ -67,5 +67,8 @@ class LabelSet:
 FER2013 = LabelSet(("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"))
 """The seven classes of FER2013 in its own order (Goodfellow et al. 2013)."""
 
+CKPLUS = LabelSet((*FER2013, "contempt"))
+"""FER2013's seven in its order, then the eighth of CK+ (Lucey et al. 2010)."""
+
 FERPLUS = LabelSet(("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"))
 """The ten columns of votes of FER+ (Barsoum et al. 2016); NF: not a face."""

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 from mien.answer import percent
-from mien.errors import needs
+from mien.arrow import arrow
 from mien.faces import LANDMARKS, flat
 from mien.labels import LabelSet
 
@@ -86,11 +86,7 @@ class CsvFile:
 
 class ParquetFile:
     def __init__(self, path: Path, labels: LabelSet) -> None:
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError:
-            raise needs("data", "writing Parquet (pyarrow)") from None
+        pyarrow = arrow("writing Parquet")
         text = ("source", "model", "error_kind", "error_message", "expression")
         kinds = {name: pyarrow.string() for name in text} | {"unsure": pyarrow.bool_()}
         kinds |= {name: pyarrow.int64() for name in ("frame", "width", "height", "face", "track_id")}

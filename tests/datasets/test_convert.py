@@ -52,7 +52,8 @@ def test_there_and_back_is_the_identity(tmp_path, one, other, labels):
     (tmp_path / "c").mkdir()
     for source, target in ((first, tmp_path / "b" / FORMS[other]), (tmp_path / "b" / FORMS[other], tmp_path / "c" / FORMS[one])):
         dataset = open_dataset(source)
-        assert convert(dataset, source, target) == dataset.problems == []
+        assert convert(dataset, source, target) == (len(samples), [])
+        assert dataset.problems == []
     found = open_dataset(tmp_path / "c" / FORMS[one])
     same(found, samples, labels)
     assert sorted(p.name for p in (tmp_path / "c").iterdir()) == [FORMS[one]]
@@ -101,7 +102,7 @@ def test_what_could_not_be_written_is_neither_counted_as_done_nor_written_twice(
 
     with pytest.raises(KeyboardInterrupt):
         convert(open_dataset(source), source, tmp_path / "d.csv", stop)
-    problems = convert(open_dataset(source), source, tmp_path / "d.csv")
+    _, problems = convert(open_dataset(source), source, tmp_path / "d.csv")
     assert len(problems) == 1
     same(open_dataset(tmp_path / "d.csv"), samples[1:])
 
@@ -121,7 +122,7 @@ def test_what_was_begun_from_another_set_is_begun_anew(tmp_path):
 def test_what_a_form_cannot_hold_is_named_and_the_rest_is_written(tmp_path):
     samples = [*some(3), Sample(noise(40, 40, 3), 0, "Training", "coloured")]
     source = written(tmp_path / "d.parquet", samples)
-    problems = convert(open_dataset(source), source, tmp_path / "d.csv")
+    _, problems = convert(open_dataset(source), source, tmp_path / "d.csv")
     assert ["csv holds square gray faces" in p for p in problems] == [True]
     assert len(open_dataset(tmp_path / "d.csv")) == 3
     assert [s.image.shape for s in open_dataset(source)][-1] == (40, 40, 3)
@@ -146,6 +147,20 @@ def test_the_command_names_bad_lines_and_says_so_by_its_exit_status(tmp_path):
     run = mien("data", "convert", tmp_path / "bad.csv", tmp_path / "out.npz", text=True)
     assert run.returncode == 1
     assert all(f"line {i}:" in run.stderr for i in (3, 4, 5, 7))
-    assert "2 faces, 4 left out" in run.stdout
+    assert "2 faces, 4 problems" in run.stdout
     assert mien("data", "convert", tmp_path / "bad.csv", tmp_path / "out.npz").returncode == 2
     assert mien("data", "convert", tmp_path / "bad.csv", tmp_path / "out.xlsx").returncode == 2
+
+
+def test_a_run_is_not_gone_on_with_as_another(tmp_path):
+    """What was done to the samples on the way is part of what a stopped run was."""
+    source, seen = written(tmp_path / "a.npz", some(9)), []
+
+    def stop(done):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(open_dataset(source), source, tmp_path / "d.csv", stop, how="one way")
+    convert(open_dataset(source), source, tmp_path / "d.csv", seen.append, how="another")
+    assert seen[0] == 1

@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from mien import __version__
-from mien.cli import audit, data, detectors, evaluate, keys, models, predict, serve, train
+from mien.cli import (
+    audit,
+    data,
+    data_audit,
+    data_collect,
+    data_parts,
+    data_versions,
+    detectors,
+    evaluate,
+    keys,
+    models,
+    predict,
+    serve,
+    train,
+)
 
 app = typer.Typer(
     help="Reads facial expressions: from a folder of faces to a measured model, from a photo to an answer.",
@@ -20,6 +34,11 @@ app.command()(serve.serve)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(detectors.detectors)
+for command in (
+    data.convert, data_audit.audit, data_audit.clean, data_parts.stats, data_parts.split, data_parts.balance, data_parts.sheet,
+    data_versions.log, data_versions.diff, data_versions.checkout, data_collect.collect, data_collect.forget,
+):  # fmt: skip
+    data.app.command()(command)
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")

@@ -1,44 +1,66 @@
-"""`mien data`: labelled faces from any form into any other."""
+"""`mien data`: labelled faces from any form into any other, looked through, cleaned, counted, parted, balanced."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mien.cli.errors import FAILED, tell
 
+if TYPE_CHECKING:
+    from mien.datasets import Dataset
+
 app = typer.Typer(help="Convert, look through and mend sets of labelled faces.", no_args_is_help=True)
+FORMS = "A .npz, .csv or .parquet, a folder with one folder a class, an archive of those, or versions (.mien, .mien@ID)."
+Source = Annotated[Path, typer.Argument(metavar="DATA", help=FORMS)]
+Target = Annotated[Path, typer.Argument(metavar="TO", help="The ending says in which form, none is a folder.")]
+Labels = Annotated[
+    Path | None,
+    typer.Option("--labels", metavar="FILE", help="YAML or JSON: what the data says -> a class, or null to leave it out."),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
-@app.callback()
-def _main() -> None: ...
+def opened(path: Path, labels: Path | None = None) -> Dataset:
+    from mien.datasets import open_dataset
+    from mien.datasets.label_map import read_label_map
+
+    return open_dataset(path, read_label_map(labels) if labels else None)
 
 
-@app.command()
-def convert(
-    source: Annotated[
-        Path, typer.Argument(metavar="FROM", help="A .npz, .csv or .parquet, or a folder with one folder a class.")
-    ],
-    target: Annotated[Path, typer.Argument(metavar="TO", help="The same; the ending says which, none is a folder.")],
-) -> None:
-    """Write a dataset in another form: the same pixels, labels, splits and order.
-
-    A run that was stopped goes on when it is called again. Exits 1 when something had to be left out; it is named."""
+@contextmanager
+def progress(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error; `step(done)` moves it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from mien.datasets import open_dataset
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(name, total=total)
+        yield lambda done: bars.update(bar, completed=done)
+
+
+def written(dataset: Dataset, source: Path, target: Path, *how: object) -> None:
+    """Write a dataset in the form of the target's ending; says what was left out, and exits 1 for it.
+
+    `how`: what else decides the result, so that a stopped run is gone on with only where it is the same."""
     from mien.datasets.convert import convert as write
 
-    dataset = open_dataset(source)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(source.name, total=len(dataset))
-        wrong = write(dataset, source, target, lambda done: progress.update(bar, completed=done))
+    with progress(source.name, len(dataset)) as step:
+        count, wrong = write(dataset, source, target, step, repr(how))
     problems = [*dataset.problems, *wrong]
     tell(problems)
-    left_out = f", {len(problems):,} left out" if problems else ""
-    typer.echo(f"{target}: {len(dataset) - len(problems):,} faces{left_out}")
+    left_out = f", {len(problems):,} problems" if problems else ""
+    typer.echo(f"{target}: {count:,} faces{left_out}")
     raise typer.Exit(FAILED if problems else 0)
+
+
+def convert(source: Source, target: Target, labels: Labels = None) -> None:
+    """Write a dataset in another form: the same pixels, labels, splits and order.
+
+    A run that was stopped goes on when it is called again. Exits 1 when something had to be left out; it is named."""
+    written(opened(source, labels), source, target, labels)

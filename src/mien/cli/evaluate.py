@@ -51,7 +51,7 @@ def evaluate(
     from mien.evaluation.measure import measure
 
     if to:
-        from mien.evaluation.report import pyplot
+        from mien.page import pyplot
 
         pyplot()  # its absence is said before the work, not after
     classifier = load_classifier(model)

@@ -81,6 +81,15 @@ def train(
             rich_help_panel=DETECT,
         ),
     ] = None,
+    settings: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any field of the run's config, such as class_weights=inverse, sampling=smote, augmentation.mixup=0.2, "
+            "preprocessing.illumination=clahe; repeat it for several.",
+        ),
+    ] = [],  # noqa: B006
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped, to the same result.")] = False,
 ) -> None:
     """Train a network on faces sorted by expression, or on photos with boxes around the faces.
@@ -88,7 +97,7 @@ def train(
     Fits on the split Training and chooses on PublicTest; PrivateTest is not looked at. Stop it at any time, with
     Ctrl-C or harder, and call it again with `--resume`: at most one epoch is lost. KERAS_BACKEND picks tensorflow, jax or torch.
     """
-    _ask_for_keras()
+    ask_for_keras()
     _ask_for_the_right_folder(run, resume)
     started = None if start is None else str(start)
     if task is Task.detect:
@@ -100,7 +109,7 @@ def train(
             "hold_out": tuple(hold_out) or None, "choose": tuple(choose) or None, "scenes_an_epoch": scenes_an_epoch,
             "evaluate_every": evaluate_every, "start": started, "side": side, "last_side": last_side, "mine": mine,
         }  # fmt: skip
-        train_detector(data, run, resume, close_ups, _given(options))
+        train_detector(data, run, resume, close_ups, _given(options), settings)
         return
     refuse(
         "detect", hold_out=hold_out, choose=choose, close_ups=close_ups, scenes_an_epoch=scenes_an_epoch, side=side,
@@ -109,6 +118,7 @@ def train(
     from mien.datasets import open_dataset
     from mien.training.config import TrainConfig
     from mien.training.finish import finish
+    from mien.training.overrides import overridden
     from mien.training.tensors import read
     from mien.training.trainer import Trainer
 
@@ -118,9 +128,9 @@ def train(
         "start": started,
     }  # fmt: skip
     if resume:
-        config = resumed(TrainConfig.load(run / "config.json"), _given(given | {"model": model}))
+        config = resumed(TrainConfig.load(run / "config.json"), _given(given | {"model": model}), settings)
     else:
-        config = _config(model or "resnet", _given(given))
+        config = overridden(_config(model or "resnet", _given(given)), settings)
     dataset = open_dataset(data)
     splits = {k: v for k, v in read(dataset, config.preprocessing).items() if k != "PrivateTest"}
     tell(dataset.problems, run)
@@ -153,7 +163,7 @@ def _ask_for_the_right_folder(run: Path, resume: bool) -> None:
         raise ValueError(f"{run}: {hint}")
 
 
-def _ask_for_keras() -> None:
+def ask_for_keras() -> None:
     import os
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -171,8 +181,12 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def resumed(config: T, given: dict[str, Any]) -> T:
+def resumed(config: T, given: dict[str, Any], settings: Sequence[str] = ()) -> T:
     """The stopped run's own config. Raises ValueError for an option that would make it another run."""
+    from mien.training.overrides import differences, overridden
+
+    for other in differences(overridden(config, settings), config):
+        raise ValueError(f"--set {other}: this run has another value; start another run for that")
     for name, value in given.items():
         if name not in FREE and getattr(config, name) != value:
             raise ValueError(f"--{name.replace('_', '-')} {value}: this run has {getattr(config, name)}; start another for that")
@@ -208,10 +222,12 @@ def _config(model: str, given: dict[str, Any]) -> TrainConfig:
 def _command(config: TrainConfig, data: Path, run: Path) -> str:
     """What to type to get this model again, wherever the data lies."""
     from mien.training.config import RECIPES, TrainConfig
+    from mien.training.overrides import differences
 
     recipe = RECIPES.get(config.model, TrainConfig(model=config.model))
     names = ("epochs", "batch_size", "optimizer", "learning_rate", "votes", "seed", "start", "adjust", "mirror")
     words = ["--data", data.name, "--run", run.name, "--model", config.model, *typed(config, recipe, names)]
+    words += [word for other in differences(config, recipe, (*names, *FREE)) for word in ("--set", other)]
     return "mien train " + shlex.join(words)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from mien.training.detection.config import DetectConfig
 
 
-def train_detector(data: Path, run: Path, resume: bool, close_ups: Path | None, given: dict[str, Any]) -> None:
+def train_detector(
+    data: Path, run: Path, resume: bool, close_ups: Path | None, given: dict[str, Any], settings: Sequence[str] = ()
+) -> None:
     """`given`: options of the command line that are fields of DetectConfig."""
     from mien.boxes import longer_side
     from mien.datasets.photos import open_photos, some_readable
@@ -27,8 +30,12 @@ def train_detector(data: Path, run: Path, resume: bool, close_ups: Path | None, 
     from mien.training.detection.config import DetectConfig
     from mien.training.detection.finish import finish, scored
     from mien.training.detection.trainer import DetectorTrainer
+    from mien.training.overrides import overridden
 
-    config = resumed(DetectConfig.load(run / "config.json"), given) if resume else replace(DetectConfig(), **given)
+    if resume:
+        config = resumed(DetectConfig.load(run / "config.json"), given, settings)
+    else:
+        config = overridden(replace(DetectConfig(), **given), settings)
     photos = open_photos(data)
     tell(photos.problems, run)
     chosen = photos.only(config.choose) if config.choose else None
@@ -72,6 +79,7 @@ def _chips(close_ups: Path | None) -> np.ndarray | None:
 def _command(config: DetectConfig, data: Path, run: Path, close_ups: Path | None) -> str:
     """What to type to get this detector again, wherever the data lies."""
     from mien.training.detection.config import DetectConfig
+    from mien.training.overrides import differences
 
     words = ["--task", "detect", "--data", data.name, "--run", run.name]
     words += ["--close-ups", close_ups.name] if close_ups else []
@@ -79,4 +87,6 @@ def _command(config: DetectConfig, data: Path, run: Path, close_ups: Path | None
         "epochs", "batch_size", "scenes_an_epoch", "side", "last_side", "learning_rate", "mine", "seed", "start",
         "hold_out", "choose",
     )  # fmt: skip
-    return "mien train " + shlex.join(words + typed(config, DetectConfig(), names))
+    words += typed(config, DetectConfig(), names)
+    words += [word for other in differences(config, DetectConfig(), (*names, "evaluate_every")) for word in ("--set", other)]
+    return "mien train " + shlex.join(words)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from mien.datasets.base import SPLITS, Dataset, Sample
 from mien.errors import needs
 
 BETA = 0.9999
@@ -55,3 +59,46 @@ def smote(x: np.ndarray, targets: np.ndarray, seed: int = 0) -> tuple[np.ndarray
     neighbours = int(min(NEIGHBOURS, np.unique(targets, return_counts=True)[1].min() - 1))
     made: tuple[Any, Any] = SMOTE(k_neighbors=neighbours, random_state=seed).fit_resample(x, targets)
     return made[0].astype(x.dtype), made[1]
+
+
+class Balanced:
+    """A dataset and after it, in Training, more samples of the smaller classes, `by` oversampling or SMOTE on pixels.
+
+    Raises ValueError for another way; in SMOTE's, pictures must be gray and of one size."""
+
+    def __init__(self, dataset: Dataset, by: str, seed: int = 0) -> None:
+        if by not in ("oversample", "smote"):
+            raise ValueError(f"by {by!r}; wanted oversample or smote")
+        self.dataset, self.by, self.seed = dataset, by, seed
+        self.labels, self.vote_labels = dataset.labels, dataset.vote_labels
+        self.problems = dataset.problems
+
+    @cached_property
+    def _training(self) -> list[Sample]:
+        return [sample for sample in self.dataset if sample.split == SPLITS[0]]
+
+    def __len__(self) -> int:
+        counts = np.bincount([sample.label for sample in self._training], minlength=1)
+        return len(self.dataset) + int((counts.max() - counts[counts > 0]).sum())
+
+    def __iter__(self) -> Iterator[Sample]:
+        yield from self.dataset
+        yield from self._repeated() if self.by == "oversample" else self._made()
+
+    def _repeated(self) -> Iterator[Sample]:
+        targets = np.array([sample.label for sample in self._training], int)
+        rows = oversampled(targets, np.random.default_rng(self.seed))[len(targets) :]
+        for number, row in enumerate(rows):
+            yield replace(self._training[row], key=f"again-{number}-{self._training[row].key}")
+
+    def _made(self) -> Iterator[Sample]:
+        shapes = {sample.image.shape for sample in self._training}
+        if len(shapes) != 1:
+            said = ", ".join(map(str, sorted(shapes, key=str)[:5])) or "none"
+            raise ValueError(f"SMOTE needs pictures of one size; there are: {said}; oversample takes all")
+        (shape,) = shapes
+        x = np.stack([sample.image.ravel() for sample in self._training]).astype(np.float32)
+        made, labels = smote(x, np.array([sample.label for sample in self._training]), self.seed)
+        for number, (row, label) in enumerate(zip(made[len(x) :], labels[len(x) :], strict=True)):
+            image = np.rint(row).clip(0, 255).astype(np.uint8).reshape(shape)
+            yield Sample(image, int(label), SPLITS[0], f"smote-{number}")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 
 from mien.catalog import Catalog
+from mien.datasets.label_map import LabelMap, LeftOut
+from mien.errors import MienError
 from mien.image import decode
-from mien.labels import FER2013, LabelSet
+from mien.labels import CKPLUS, FER2013, LabelSet
+
+Item = TypeVar("Item")
 
 SPLITS = ("Training", "PublicTest", "PrivateTest")
 """FER2013's names: fit on the first, choose on the second, report on the third."""
@@ -23,6 +28,19 @@ SPLIT_NAMES = {
     "val": "PublicTest", "valid": "PublicTest", "validation": "PublicTest",
     "test": "PrivateTest",
 }  # fmt: skip
+COLUMNS = {
+    "image": ("image", "img", "picture"),
+    "pixels": ("pixels",),
+    "label": ("emotion", "label", "labels", "expression", "class", "target"),
+    "split": ("usage", "split", "set"),
+    "votes": ("votes",),
+    "subject": ("subject", "subject_id", "person"),
+}
+"""What is looked for in a table, and what it may be called; the first name that is there counts."""
+VERSIONED = ".mien"
+"""Ending of a folder of versions (mien.datasets.versions)."""
+FRAMES = "cohn-kanade-images"
+"""The folder by which CK+ in its sequences is known."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +68,8 @@ class Dataset(Protocol):
     problems: list[str]
     """A line for each item that the last pass left out."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """So many come at most; what cannot be read and what a label map leaves out is counted too."""
 
     def __iter__(self) -> Iterator[Sample]: ...
 
@@ -78,6 +97,12 @@ DATASETS = Catalog(
         "csv": "mien.datasets.tables:CsvFaces",
         "folder": "mien.datasets.folder:Folder",
         "parquet": "mien.datasets.parquet:ParquetDataset",
+        "ckplus": "mien.datasets.ckplus:CkPlus",
+        "mien": "mien.datasets.versions:VersionedDataset",
+        "zip": "mien.datasets.archive:Archive",
+        "tar": "mien.datasets.archive:Archive",
+        "gz": "mien.datasets.archive:Archive",
+        "tgz": "mien.datasets.archive:Archive",
     },
     group="mien.datasets",
 )
@@ -94,8 +119,18 @@ WRITERS = Catalog(
 
 
 def kind_of(path: Path) -> str:
-    """`npz`, `csv`, `parquet` by the ending; `folder` for a folder, or a name without an ending."""
-    return "folder" if path.is_dir() or not path.suffix else path.suffix.lstrip(".").lower()
+    """`npz`, `csv`, `zip` and so on by the ending; `folder` for a folder, or a name without an ending; `ckplus` for CK+'s;
+    `mien` for versions, of which `faces.mien@1a2b3c` is an older one."""
+    if f"{VERSIONED}@" in path.name or (path / "versions").is_dir():
+        return "mien"
+    if path.is_dir():
+        return "ckplus" if frames_of(path) else "folder"
+    return path.suffix.lstrip(".").lower() or "folder"
+
+
+def frames_of(path: Path) -> Path | None:
+    """CK+'s folder of sequences in this folder, or one level down; None where there is none."""
+    return next((p for p in (path / FRAMES, *sorted(path.glob(f"*/{FRAMES}"))) if p.is_dir()), None)
 
 
 def split_named(name: str) -> str:
@@ -107,9 +142,36 @@ def split_named(name: str) -> str:
 
 
 def labels_of(names: Iterable[str]) -> LabelSet:
-    """The label set of class names that were found: FER2013's where they are of its seven, the alphabet's order otherwise."""
+    """The label set of class names that were found: FER2013's where they are of its seven, CK+'s where contempt is the
+    only other, the alphabet's order otherwise."""
     found = sorted(set(names))
-    return FER2013 if all(name in FER2013 for name in found) else LabelSet(tuple(found))
+    known = (labels for labels in (FER2013, CKPLUS) if all(name in labels for name in found))
+    return next(known, None) or LabelSet(tuple(found))
+
+
+def columns_in(header: Iterable[str], *kinds: str) -> dict[str, int]:
+    """What is looked for, if it is there -> its place among these names; case and blanks around them do not matter."""
+    plain = [name.strip().lower() for name in header]
+    found = {kind: next((plain.index(name) for name in COLUMNS[kind] if name in plain), None) for kind in kinds}
+    return {kind: place for kind, place in found.items() if place is not None}
+
+
+def samples_of(
+    path: Path, items: Iterable[Item], read: Callable[[Item], Sample], name: Callable[[Item], str], problems: list[str]
+) -> Iterator[Sample]:
+    """What `read` makes of the items of the set at `path`; where it raises, the item is left out, and `problems` says why
+    after what `name` says. Those whose label is in no label map share a line."""
+    unknown: Counter[str] = Counter()
+    for item in items:
+        try:
+            sample = read(item)
+        except LeftOut as why:
+            unknown[str(why)] += 1
+        except (MienError, ValueError, TypeError, OverflowError) as error:
+            problems.append(f"{name(item)}{error}")
+        else:
+            yield sample
+    problems += [f"{path}: {count:,} left out: {why}" for why, count in unknown.items() if why]
 
 
 def as_stored(data: bytes, name: str = "bytes") -> np.ndarray:
@@ -121,15 +183,20 @@ def as_stored(data: bytes, name: str = "bytes") -> np.ndarray:
         return np.ascontiguousarray(image[..., 0]) if header.mode in ("1", "L") else image
 
 
-def open_dataset(path: str | Path) -> Dataset:
-    """The dataset at `path`: .npz, .csv or .parquet, or a folder with one folder a class.
+def open_dataset(path: str | Path, labels: Mapping[str, str | None] | None = None) -> Dataset:
+    """The dataset at `path`: .npz, .csv or .parquet, a folder with one folder a class, CK+'s folder, an archive of one,
+    or versions, `faces.mien` or `faces.mien@ID`.
 
+    `labels`: what the data says -> its class, or None to leave such samples out; see `mien.datasets.label_map`.
     Raises FileNotFoundError for a missing path and ValueError for an ending nobody reads."""
     path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no dataset at {path}")
     kind = kind_of(path)
+    if not path.exists() and kind != "mien":
+        raise FileNotFoundError(f"no dataset at {path}")
     if kind not in DATASETS:
-        raise ValueError(f"{path}: datasets are .npz, .csv, .parquet, or a folder with one folder a class")
-    dataset: Dataset = DATASETS[kind](path)
+        raise ValueError(
+            f"{path}: datasets are .npz, .csv, .parquet, a folder with one folder a class, or one of them in a .zip, .tar, "
+            ".tar.gz or .tgz"
+        )
+    dataset: Dataset = DATASETS[kind](path) if labels is None else DATASETS[kind](path, LabelMap(labels))
     return dataset

@@ -13,18 +13,22 @@ from mien.datasets.parquet import PARTS
 from mien.datasets.rows import PART
 
 
-def convert(source: Dataset, path: Path, target: Path, step: Callable[[int], None] = lambda done: None) -> list[str]:
+def convert(
+    source: Dataset, path: Path, target: Path, step: Callable[[int], None] = lambda done: None, how: str = ""
+) -> tuple[int, list[str]]:
     """Write the samples of `source`, which was opened at `path`, to `target`, in the format that its ending names.
 
-    `step` is told how many are done. Gives what could not be written; what could not be read is in `source.problems`.
+    `step` is told how many are done; `how` is what was done to them on the way, so that a run is gone on with alone. Gives
+    how many were written, and what could not be; what could not be read is in `source.problems`.
     Raises FileExistsError where `target` is there, ValueError for an ending that nobody writes."""
-    kind, problems = kind_of(target), []
+    kind, number = kind_of(target), 0
+    problems: list[str] = []
     if kind not in WRITERS:
         raise ValueError(f"{target}: datasets are written as .npz, .csv, .parquet, or a folder (a name without an ending)")
     if target.exists() and (not target.is_dir() or (target / INDEX).exists()):
         raise FileExistsError(f"{target} is there already; give another name, or remove it")
     target.parent.mkdir(parents=True, exist_ok=True)
-    begun = _begun(path, target)
+    begun = _begun(path, target, how)
     with WRITERS[kind](target, source.labels, source.vote_labels) as writer:
         for number, sample in enumerate(source, 1):
             try:
@@ -34,13 +38,13 @@ def convert(source: Dataset, path: Path, target: Path, step: Callable[[int], Non
             if number > writer.done:
                 step(number)
     begun.unlink()
-    return problems
+    return number - len(problems), problems
 
 
-def _begun(path: Path, target: Path) -> Path:
+def _begun(path: Path, target: Path, how: str) -> Path:
     """A note of what is converted; what an earlier run left of something else is removed."""
-    about = path.stat()
-    said = json.dumps({"source": str(path.resolve()), "bytes": about.st_size, "time": about.st_mtime_ns})
+    about = (path if path.exists() else path.with_name(path.name.partition("@")[0])).stat()  # one of several versions
+    said = json.dumps({"source": str(path.resolve()), "bytes": about.st_size, "time": about.st_mtime_ns, "how": how})
     note = target.with_name(target.name + ".from")
     if not note.exists() or note.read_text(encoding="utf-8") != said:
         for left in (target.with_name(target.name + PART), target / f"{INDEX}{PART}"):

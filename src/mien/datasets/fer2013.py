@@ -15,7 +15,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from mien.datasets.base import SPLITS, Sample
+from mien.datasets.base import SPLITS, Sample, samples_of
+from mien.datasets.label_map import LabelMap
 from mien.labels import FER2013, FERPLUS, LabelSet
 
 SIDE = 48
@@ -31,13 +32,17 @@ class FerNpz:
 
     Rows whose `pixel_source` is 2 were matched to their votes at random, so their votes are left out."""
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    has_splits = True
+
+    def __init__(self, path: str | Path, labels: LabelMap | None = None) -> None:
+        self.path, self._map = Path(path), labels
         self.problems: list[str] = []
 
     @cached_property
     def labels(self) -> LabelSet:
-        return _labels(self._arrays)
+        """Those of the label map, the file or FER2013, in this order."""
+        arrays = self._arrays
+        return self._map.labels if self._map else _labels(arrays)
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
@@ -52,9 +57,12 @@ class FerNpz:
         if missing:
             raise ValueError(f"{self.path}: no array named {', '.join(sorted(missing))}; there are: {', '.join(arrays)}")
         for name, most in (("labels", len(_labels(arrays))), ("usage", len(SPLITS))):
-            wrong = ~np.isin(arrays[name], np.arange(most))
+            wrong = ~np.isin(arrays[name], np.arange(most)) & (name == "usage" or not self._map)
             if wrong.any():
                 raise ValueError(f"{self.path}: {name} holds {arrays[name][wrong][0]}; wanted 0 to {most - 1}")
+        lengths = {name: len(arrays[name]) for name in ("images", "labels", "usage")}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"{self.path}: {lengths['images']} images, {lengths['labels']} labels, {lengths['usage']} of usage")
         return arrays
 
     @property
@@ -65,13 +73,23 @@ class FerNpz:
         return len(self._arrays["labels"])
 
     def __iter__(self) -> Iterator[Sample]:
-        a, votes = self._arrays, self._arrays.get("ferplus_votes")
-        matched = a.get("pixel_source", np.zeros(len(self))) != ARBITRARY_ROW
-        asked = np.zeros(len(self), bool) if votes is None else matched & votes.any(axis=1)
-        subjects = a.get("subjects", np.full(len(self), ""))
-        for i, (image, label, usage) in enumerate(zip(a["images"], a["labels"], a["usage"], strict=True)):
-            cast = votes[i] if votes is not None and asked[i] else None
-            yield Sample(image, int(label), SPLITS[usage], str(i), cast, str(subjects[i]))
+        self.problems.clear()
+        rows = range(len(self))
+        yield from samples_of(self.path, rows, self._sample, lambda row: f"{self.path}, row {row}: ", self.problems)
+
+    def _sample(self, row: int) -> Sample:
+        a, label = self._arrays, self._arrays["labels"][row].item()
+        label = self._map.index(label, _labels(a)) if self._map else int(label)
+        votes = a["ferplus_votes"][row] if self._asked[row] else None
+        subject = str(a["subjects"][row]) if "subjects" in a else ""
+        return Sample(a["images"][row], label, SPLITS[a["usage"][row]], str(row), votes, subject)
+
+    @cached_property
+    def _asked(self) -> np.ndarray:
+        """bool (n,): people voted on it, and it is known that these are the votes on this picture."""
+        a, nobody = self._arrays, np.zeros(len(self), bool)
+        matched = a.get("pixel_source", nobody) != ARBITRARY_ROW
+        return matched & a["ferplus_votes"].any(axis=1) if "ferplus_votes" in a else nobody
 
 
 def _labels(arrays: dict[str, np.ndarray]) -> LabelSet:

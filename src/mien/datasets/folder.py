@@ -6,6 +6,7 @@ A folder that mien wrote has an index, `samples.csv`, that keeps the order, the 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -14,24 +15,27 @@ from typing import Self
 
 import numpy as np
 
-from mien.datasets.base import SPLIT_NAMES, SPLITS, Sample, as_stored, labels_of, split_named
+from mien.datasets.base import SPLIT_NAMES, SPLITS, Sample, as_stored, labels_of, samples_of, split_named
+from mien.datasets.label_map import LabelMap
 from mien.datasets.rows import RowFile
-from mien.errors import MienError
 from mien.image import LIMITS, SUFFIXES, encode, read_file
 from mien.labels import LabelSet
 
 INDEX = "samples.csv"
 COLUMNS = ("file", "label", "split", "subject")
 """Of the index; the votes follow, a column a name."""
+CKPLUS_FRAME = re.compile(r"(S\d{3})_\d{3}_\d{8}\.\w+", re.ASCII)
+"""How CK+ (Lucey et al. 2010) names its frames: subject, sequence, number."""
 
 
 class Folder:
     """Class names are the folders' names; FER2013's order where they are its seven, the alphabet's otherwise.
 
-    Without folders for the splits, all samples belong to Training. Pictures are read as they are asked for."""
+    Without folders for the splits, all samples belong to Training. Pictures are read as they are asked for. Where all are
+    named as CK+'s frames, `S010_004_00000017.png`, the names say whose face each is."""
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, labels: LabelMap | None = None) -> None:
+        self.path, self._map = Path(path), labels
         self.problems: list[str] = []
 
     @cached_property
@@ -47,25 +51,37 @@ class Folder:
 
     @cached_property
     def _rows(self) -> list[dict[str, str]]:
-        return self._index if self._index is not None else [
-            {"file": file.relative_to(self.path).as_posix(), "label": folder.name, "split": split, "subject": ""}
-            for split, root in self._splits()
+        if self._index is not None:
+            return self._index
+        files = [
+            (split, folder.name, file)
+            for split, root in self._splits or [(SPLITS[0], self.path)]
             for folder in sorted(root.iterdir())
             if folder.is_dir()
             for file in sorted(folder.iterdir())
             if file.suffix.lower() in SUFFIXES
-        ]  # fmt: skip
+        ]
+        subjects = _subjects([file.name for *_, file in files])
+        return [
+            {"file": file.relative_to(self.path).as_posix(), "label": label, "split": split, "subject": subject}
+            for (split, label, file), subject in zip(files, subjects, strict=True)
+        ]
 
+    @cached_property
     def _splits(self) -> list[tuple[str, Path]]:
+        """The folders that are named after a split."""
         folders = sorted(p for p in self.path.iterdir() if p.is_dir())
-        named = [(SPLIT_NAMES[p.name.lower()], p) for p in folders if p.name.lower() in SPLIT_NAMES]
-        return named or [(SPLITS[0], self.path)]
+        return [(SPLIT_NAMES[p.name.lower()], p) for p in folders if p.name.lower() in SPLIT_NAMES]
+
+    @property
+    def has_splits(self) -> bool:
+        return self._index is not None or bool(self._splits)
 
     @cached_property
     def labels(self) -> LabelSet:
         if not self._rows:
             raise ValueError(f"{self.path}: no pictures in folders named after their class, as in {self.path}/happy/1.png")
-        return labels_of(row["label"] for row in self._rows)
+        return self._map.labels if self._map else labels_of(row["label"] for row in self._rows)
 
     @cached_property
     def vote_labels(self) -> LabelSet | None:
@@ -77,20 +93,23 @@ class Folder:
 
     def __iter__(self) -> Iterator[Sample]:
         self.problems.clear()
-        for row in self._rows:
-            try:
-                yield self._sample(row)
-            except (MienError, ValueError) as error:
-                self.problems.append(str(error))
+        yield from samples_of(self.path, self._rows, self._sample, lambda row: "", self.problems)
 
     def _sample(self, row: dict[str, str]) -> Sample:
-        file = self.path / row["file"]
-        image = as_stored(read_file(file, LIMITS.bytes), str(file))
         try:
+            label = (self._map or self.labels).index(row["label"])
             votes = _votes([row[name] for name in self.vote_labels or ()])
-            return Sample(image, self.labels.index(row["label"]), split_named(row["split"]), row["file"], votes, row["subject"])
+            split = split_named(row["split"])
         except ValueError as error:
             raise ValueError(f"{self.path / INDEX}, {row['file']}: {error}") from error
+        file = self.path / row["file"]
+        return Sample(as_stored(read_file(file, LIMITS.bytes), str(file)), label, split, row["file"], votes, row["subject"])
+
+
+def _subjects(names: list[str]) -> list[str]:
+    """Whose face each picture is, where all names say so; empty otherwise."""
+    found = [CKPLUS_FRAME.fullmatch(name) for name in names]
+    return [match[1] if match and all(found) else "" for match in found]
 
 
 def _votes(cells: list[str]) -> np.ndarray | None:

@@ -15,19 +15,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from mien.datasets.base import SPLITS, Sample, as_stored, labels_of, split_named
-from mien.errors import MienError, needs
+from mien.arrow import arrow as pyarrow
+from mien.datasets.base import SPLITS, Sample, as_stored, columns_in, labels_of, samples_of, split_named
+from mien.datasets.label_map import LabelMap
 from mien.image import encode
 from mien.labels import FERPLUS, LabelSet
 
-COLUMNS = {
-    "image": ("image", "img", "picture"),
-    "label": ("label", "labels", "emotion", "expression"),
-    "split": ("split", "usage", "set"),
-    "votes": ("votes",),
-    "subject": ("subject", "subject_id"),
-}
-"""What is looked for, and what it may be called."""
 ROWS = 512
 """Rows that are held at once."""
 PARTS = ".parts"
@@ -36,24 +29,16 @@ GROUP = 8192
 """Rows of one row group."""
 
 
-def _pyarrow() -> Any:
-    try:
-        import pyarrow.parquet
-    except ImportError:
-        raise needs("data", "Parquet (pyarrow)") from None
-    return pyarrow
-
-
 class ParquetDataset:
-    """Labels are whole numbers, whose names the file holds, or names."""
+    """Labels are whole numbers, whose names the file or a label map holds, or names."""
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, labels: LabelMap | None = None) -> None:
+        self.path, self._map = Path(path), labels
         self.problems: list[str] = []
 
     @cached_property
     def _file(self) -> Any:
-        arrow = _pyarrow()
+        arrow = pyarrow()
         try:
             return arrow.parquet.ParquetFile(self.path)
         except (arrow.ArrowInvalid, OSError) as error:
@@ -62,12 +47,16 @@ class ParquetDataset:
     @cached_property
     def _columns(self) -> dict[str, str]:
         """What is looked for -> what it is called here."""
-        there = {name.lower(): name for name in self._file.schema_arrow.names}
-        found = {kind: next((there[n] for n in names if n in there), "") for kind, names in COLUMNS.items()}
+        there = self._file.schema_arrow.names
+        found = columns_in(there, "image", "label", "split", "votes", "subject")
         for kind in ("image", "label"):
-            if not found[kind]:
-                raise ValueError(f"{self.path}: no column named {kind}; there are: {', '.join(there.values())}")
-        return {kind: name for kind, name in found.items() if name}
+            if kind not in found:
+                raise ValueError(f"{self.path}: no column named {kind}; there are: {', '.join(there)}")
+        return {kind: there[place] for kind, place in found.items()}
+
+    @property
+    def has_splits(self) -> bool:
+        return "split" in self._columns
 
     @cached_property
     def _told(self) -> dict[str, Any]:
@@ -79,12 +68,20 @@ class ParquetDataset:
         return ({"labels": names} if names else {}) | own
 
     @cached_property
+    def _names(self) -> LabelSet | None:
+        """What numbers stand for, where the file says so."""
+        return LabelSet(tuple(self._told["labels"])) if "labels" in self._told else None
+
+    @cached_property
     def labels(self) -> LabelSet:
-        if "labels" in self._told:
-            return LabelSet(tuple(self._told["labels"]))
-        arrow, names = _pyarrow(), set()
+        known = self._map.labels if self._map else self._names
+        if known:
+            return known
+        arrow, names = pyarrow(), set()
         if not arrow.types.is_string(self._file.schema_arrow.field(self._columns["label"]).type):
-            raise ValueError(f"{self.path}: labels are numbers, and the file does not say which names they stand for")
+            raise ValueError(
+                f"{self.path}: labels are numbers, and the file does not say which names they stand for; a label map can"
+            )
         for batch in self._file.iter_batches(GROUP, columns=[self._columns["label"]]):
             names |= set(batch.column(0).to_pylist()) - {None}
         return labels_of(names)
@@ -99,33 +96,40 @@ class ParquetDataset:
 
     def __iter__(self) -> Iterator[Sample]:
         self.problems.clear()
-        columns, number = self._columns, -1
+        rows = enumerate(self._rows())
+        yield from samples_of(self.path, rows, self._sample, lambda row: f"{self.path}, row {row[0]}: ", self.problems)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        columns = self._columns
         for batch in self._file.iter_batches(ROWS, columns=list(columns.values())):
             for row in batch.to_pylist():
-                number += 1
-                try:
-                    yield self._sample({kind: row[name] for kind, name in columns.items()}, number)
-                except (ValueError, MienError, TypeError) as error:
-                    self.problems.append(f"{self.path}, row {number}: {error}")
+                yield {kind: row[name] for kind, name in columns.items()}
 
-    def _sample(self, row: dict[str, Any], number: int) -> Sample:
-        image, label = row["image"], row["label"]
+    def _sample(self, numbered: tuple[int, dict[str, Any]]) -> Sample:
+        number, row = numbered
+        image = row["image"]
         data = image["bytes"] if isinstance(image, dict) else image
         if data is None:
             raise ValueError("there is no image")
-        index = self.labels.index(label) if isinstance(label, str) else label
-        if index is None or not 0 <= index < len(self.labels):
-            raise ValueError(f"label {label!r} where one of {', '.join(self.labels)} was wanted")
+        index = self._label(row["label"])
         votes = None if row.get("votes") is None else np.array(row["votes"], np.uint8)
         split = split_named(row["split"]) if row.get("split") else SPLITS[0]
-        return Sample(as_stored(data), int(index), split, str(number), votes, row.get("subject") or "")
+        return Sample(as_stored(data), index, split, str(number), votes, row.get("subject") or "")
+
+    def _label(self, said: Any) -> int:
+        if self._map and said is not None:
+            return self._map.index(said, self._names)
+        index = self.labels.index(said) if isinstance(said, str) else said
+        if index is None or not 0 <= index < len(self.labels):
+            raise ValueError(f"label {said!r} where one of {', '.join(self.labels)} was wanted")
+        return int(index)
 
 
 class ParquetWriter:
     """Writes parts of GROUP rows beside the file that is to be, and joins them at the end: a run that was stopped goes on."""
 
     def __init__(self, path: Path, labels: LabelSet, vote_labels: LabelSet | None = None) -> None:
-        self.path, self._arrow = path, _pyarrow()
+        self.path, self._arrow = path, pyarrow()
         self.parts = path.with_name(path.name + PARTS)
         self.parts.mkdir(parents=True, exist_ok=True)
         self._schema = self._typed(labels, vote_labels)

@@ -1,7 +1,8 @@
 """Faces in csv files: a row a face, its gray levels in one column parted by blanks, or in a column each. A file in, Samples out.
 
 The first is the form of the FER2013 challenge (Goodfellow et al. 2013): `emotion,pixels,Usage`; emotions are FER2013's
-numbers, or names. The second is that of many notebooks: a label and `pixel0`, `pixel1`, ...
+numbers, or names; in a file named ckextended 7 is contempt. The second is that of many notebooks: a label and `pixel0`,
+`pixel1`, ...
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from typing import Self
 
 import numpy as np
 
-from mien.datasets.base import SPLITS, Sample, labels_of, split_named
+from mien.datasets.base import SPLITS, Sample, columns_in, labels_of, samples_of, split_named
 from mien.datasets.fer2013 import SIDE
+from mien.datasets.label_map import LabelMap
 from mien.datasets.rows import RowFile
-from mien.labels import FER2013, LabelSet
+from mien.labels import CKPLUS, FER2013, LabelSet
 
-LABEL = ("emotion", "label", "labels", "expression", "class", "target")
-SPLIT = ("usage", "split", "set")
-SUBJECT = ("subject", "subject_id", "person")
+CKEXTENDED = "ckextended"
+"""In the name of a file: 7 is contempt, after FER2013's seven."""
 LEVELS = np.array([str(level) for level in range(256)], object)
 csv.field_size_limit(10_000_000)
 
@@ -36,22 +37,22 @@ class CsvFaces:
 
     vote_labels: LabelSet | None = None
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, labels: LabelMap | None = None) -> None:
+        self.path, self._map = Path(path), labels
         self.problems: list[str] = []
 
     @cached_property
     def _header(self) -> list[str]:
         with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            return [name.strip().lower() for name in next(csv.reader(file), [])]
+            try:
+                return [name.strip().lower() for name in next(csv.reader(file), [])]
+            except csv.Error as error:
+                raise ValueError(f"{self.path}, line 1: {error}") from error
 
     @cached_property
     def _place(self) -> dict[str, int]:
         """What is looked for -> its column."""
-        found: dict[str, int] = {}
-        for kind, names in (("label", LABEL), ("split", SPLIT), ("subject", SUBJECT), ("pixels", ("pixels",))):
-            there = [self._header.index(name) for name in names if name in self._header]
-            found |= {kind: there[0]} if there else {}
+        found = columns_in(self._header, "label", "split", "subject", "pixels")
         if "label" not in found or not ("pixels" in found or self._pixels):
             raise ValueError(
                 f"{self.path}: the first line must be emotion,pixels,Usage, or a label and a column a pixel; it is "
@@ -64,13 +65,24 @@ class CsvFaces:
         """Columns of single pixels: those whose name ends in a number."""
         return [i for i, name in enumerate(self._header) if name[-1:].isdigit()]
 
+    @property
+    def has_splits(self) -> bool:
+        return "split" in self._place
+
+    @property
+    def _numbered(self) -> LabelSet:
+        """What numbers stand for."""
+        return CKPLUS if CKEXTENDED in self.path.name.lower() else FER2013
+
     @cached_property
     def labels(self) -> LabelSet:
-        """FER2013's where labels are numbers; else the names that are there."""
+        """Those of the label map; else FER2013's where labels are numbers, or the names that are there."""
         place, names = self._place["label"], set()
+        if self._map:
+            return self._map.labels
         for row, _ in self._rows():
             if len(row) > place and row[place].strip().lstrip("-").isdigit():
-                return FER2013
+                return self._numbered
             names |= {row[place].strip()} if len(row) > place else set()
         return labels_of(names - {""})
 
@@ -81,13 +93,8 @@ class CsvFaces:
     def __iter__(self) -> Iterator[Sample]:
         _ = self._place, self.labels
         self.problems.clear()
-        for row, line in self._rows(self.problems):
-            try:
-                sample = self._sample(row, line)
-            except (ValueError, OverflowError) as error:
-                self.problems.append(f"{self.path}, line {line}: {error}")
-            else:
-                yield sample
+        rows = self._rows(self.problems)
+        yield from samples_of(self.path, rows, self._sample, lambda row: f"{self.path}, line {row[1]}: ", self.problems)
 
     def _rows(self, problems: list[str] | None = None) -> Iterator[tuple[list[str], int]]:
         """The rows after the first that hold anything, and their lines."""
@@ -106,7 +113,8 @@ class CsvFaces:
                     if row:
                         yield row, rows.line_num
 
-    def _sample(self, row: list[str], line: int) -> Sample:
+    def _sample(self, numbered: tuple[list[str], int]) -> Sample:
+        row, line = numbered
         cells = {kind: row[i].strip() for kind, i in self._place.items() if i < len(row) and kind != "pixels"}
         if "label" not in cells:
             raise ValueError(f"{len(row)} columns where {len(self._header)} were wanted")
@@ -116,6 +124,8 @@ class CsvFaces:
         return Sample(image, label, split, str(line), None, cells.get("subject", ""))
 
     def _label(self, cell: str) -> int:
+        if self._map:
+            return self._map.index(cell, self._numbered)
         if not cell.lstrip("-").isdigit():
             return self.labels.index(cell)
         if not 0 <= int(cell) < len(self.labels):

@@ -9,6 +9,7 @@ import numpy as np
 
 from mien.classifiers import Classifier
 from mien.datasets import Dataset, Sample
+from mien.datasets.votes import most_people
 from mien.evaluation.scores import first_of_each, scores
 from mien.labels import LabelSet
 from mien.preprocess.landmarks import aligned
@@ -58,12 +59,3 @@ def _places(labels: LabelSet, wanted: LabelSet) -> np.ndarray:
     if missing:
         raise ValueError(f"the model has no class named {', '.join(missing)}; it has: {', '.join(wanted)}")
     return np.array([wanted.index(name) for name in labels])
-
-
-def most_people(row: Sample, voters: LabelSet | None, labels: LabelSet) -> int:
-    """The model's class that more people chose than any other name; -1: none."""
-    if row.votes is None or voters is None:
-        return -1
-    best = np.nonzero(row.votes == row.votes.max())[0]
-    name = voters[int(best[0])]
-    return labels.index(name) if len(best) == 1 and name in labels else -1

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,27 +11,7 @@ from typing import Any
 import numpy as np
 
 from mien.card import ModelCard
-from mien.errors import needs
-
-STYLE = """
-:root{color-scheme:light dark;--ink:#1d2330;--soft:#667;--line:#dde;--paper:#fff}
-@media(prefers-color-scheme:dark){:root{--ink:#e8eaf0;--soft:#99a;--line:#334;--paper:#14161c}}
-body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:60rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;margin:1rem 0}td,th{padding:.3rem .8rem;border-bottom:1px solid var(--line);text-align:right}
-td:first-child,th:first-child{text-align:left}.soft{color:var(--soft)}img{max-width:100%;background:#fff;border-radius:8px}
-"""
-
-
-def pyplot() -> Any:
-    """matplotlib without a window. Raises MissingExtra where it is not installed."""
-    try:
-        import matplotlib
-    except ImportError:
-        raise needs("train", "drawing reports (matplotlib)") from None
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    return plt
+from mien.page import drawn, page, picture, pyplot, table
 
 
 def confusion_png(table: Sequence[Sequence[int]], labels: Sequence[str], title: str) -> bytes:
@@ -48,7 +26,7 @@ def confusion_png(table: Sequence[Sequence[int]], labels: Sequence[str], title: 
     axes.set_yticks(range(len(labels)), labels)
     for (i, j), value in np.ndenumerate(share):
         axes.text(j, i, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.5 else "black", size=9)
-    return _png(figure, plt)
+    return drawn(figure)
 
 
 def curves_png(history: Sequence[Mapping[str, Any]]) -> bytes:
@@ -69,14 +47,7 @@ def curves_png(history: Sequence[Mapping[str, Any]]) -> bytes:
     right.set(xlabel="epoch", ylabel="on data that was not fitted on")
     if right.lines:
         right.legend()
-    return _png(figure, plt)
-
-
-def _png(figure: Any, plt: Any) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, dpi=120)
-    plt.close(figure)
-    return file.getvalue()
+    return drawn(figure)
 
 
 def write_report(folder: Path, card: ModelCard, splits: Mapping[str, Mapping[str, Any]]) -> None:
@@ -91,24 +62,13 @@ def write_report(folder: Path, card: ModelCard, splits: Mapping[str, Mapping[str
 
 def _page(card: ModelCard, splits: Mapping[str, Mapping[str, Any]], pictures: Mapping[str, bytes]) -> str:
     body = "".join(_section(name, s, pictures.get(name)) for name, s in splits.items())
-    title = html.escape(f"Model {card.name}")
-    facts = html.escape(f"{card.description} {card.parameters:,} parameters, {', '.join(card.labels)}.")
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{title}</title><style>{STYLE}</style><h1>{title}</h1><p class=soft>{facts}</p>{body}</html>\n"
-    )
+    facts = f"{card.description} {card.parameters:,} parameters, {', '.join(card.labels)}."
+    return page(f"Model {card.name}", facts, body)
 
 
-def _section(name: str, s: Mapping[str, Any], picture: bytes | None) -> str:
+def _section(name: str, s: Mapping[str, Any], confusion: bytes | None) -> str:
     whole = f"<p>accuracy {s['accuracy']:.4f}, macro-F1 {s['macro_f1']:.4f}, ECE {s['ece']:.4f}, {s['n']:,} faces</p>"
-    rows = "".join(
-        f"<tr><td>{html.escape(k)}<td>{v['n']:,}<td>{v['precision']:.3f}<td>{v['recall']:.3f}<td>{v['f1']:.3f}"
-        for k, v in s["classes"].items()
-    )
-    image = (
-        f'<img alt="confusion matrix, {html.escape(name)}" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
-        if picture
-        else ""
-    )
-    head = "<tr><th>class<th>faces<th>precision<th>recall<th>F1"
-    return f"<h2>{html.escape(name)}</h2>{whole}<table>{head}{rows}</table>{image}"
+    rows = [(k, f"{v['n']:,}", f"{v['precision']:.3f}", f"{v['recall']:.3f}", f"{v['f1']:.3f}") for k, v in s["classes"].items()]
+    classes = table(("class", "faces", "precision", "recall", "F1"), rows)
+    image = picture(confusion, f"confusion matrix, {name}") if confusion else ""
+    return f"<h2>{html.escape(name)}</h2>{whole}{classes}{image}"

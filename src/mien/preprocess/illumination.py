@@ -88,7 +88,7 @@ def _mean(x: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _cosines(size: int) -> np.ndarray:
+def cosines(size: int) -> np.ndarray:
     """The orthonormal discrete cosine transform (DCT-II), float32 (size, size): a frequency a row."""
     k, x = np.arange(size)[:, None], np.arange(size)[None]
     rows = np.cos(np.pi * k * (2 * x + 1) / (2 * size)) * np.sqrt(2 / size)
@@ -98,7 +98,7 @@ def _cosines(size: int) -> np.ndarray:
 
 def _filtered(x: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """Float (n, h, w) with its cosines multiplied by `gain` (h, w): a symmetric filter whose border is mirrored."""
-    down, across = _cosines(x.shape[1]), _cosines(x.shape[2])
+    down, across = cosines(x.shape[1]), cosines(x.shape[2])
     return down.T @ ((down @ x @ across.T) * gain.astype(np.float32)) @ across
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from mien.card import Preprocessing
 from mien.datasets import Dataset
+from mien.datasets.votes import plurality, shares
 from mien.labels import LabelSet
 from mien.preprocess.landmarks import aligned
 
@@ -56,23 +57,5 @@ def read(dataset: Dataset, preprocessing: Preprocessing) -> Mapping[str, Tensors
 
 
 def _stack(chips: list[np.ndarray], targets: list[int], votes: list[np.ndarray], dataset: Dataset) -> Tensors:
-    cast = np.stack(votes)
-    return Tensors(np.stack(chips), np.array(targets), shares(cast, dataset), plurality(cast, dataset), dataset.labels)
-
-
-def shares(votes: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Votes over the voters' names -> shares of all votes (n, k) over the dataset's names; other names are left out."""
-    if dataset.vote_labels is None:
-        return np.zeros((len(votes), len(dataset.labels)), np.float32)
-    ours = votes.astype(np.float32) @ dataset.vote_labels.mapping_to(dataset.labels)
-    return ours / np.maximum(votes.sum(1, keepdims=True), 1).astype(np.float32)
-
-
-def plurality(votes: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Votes over the voters' names -> the label that won alone (n,); -1 for a tie, for a name that is no label, for none."""
-    if dataset.vote_labels is None:
-        return np.full(len(votes), -1)
-    ours = votes.astype(np.float32) @ dataset.vote_labels.mapping_to(dataset.labels)
-    most = votes.max(1)
-    alone = (votes == most[:, None]).sum(1) == 1
-    return np.where(alone & (most > 0) & (ours.max(1) == most), ours.argmax(1), -1)
+    cast, of = np.stack(votes), (dataset.vote_labels, dataset.labels)
+    return Tensors(np.stack(chips), np.array(targets), shares(cast, *of), plurality(cast, *of), dataset.labels)

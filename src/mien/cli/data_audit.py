@@ -1,0 +1,143 @@
+"""`mien data audit` and `clean`: what is wrong with a set, and a new version of it without that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mien.cli.data import Json, Labels, Source, opened, progress
+from mien.cli.errors import FAILED, complain, tell
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ACTIONS, REPORT = "actions.csv", "report.html"
+Store = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="FOLDER.mien", help="Where versions are kept. [default: beside the data, by its name]"),
+]
+
+
+def audit(
+    source: Source,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a report with pictures and the proposed actions here.")
+    ] = None,
+    json: Json = False,
+    near: Annotated[bool, typer.Option("--near/--no-near", help="Look for nearly the same pictures, too.")] = True,
+    faces: Annotated[bool, typer.Option("--faces", help="Count the samples in which the detector finds no face.")] = False,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npy", help="Out-of-fold probabilities, a row a sample: finds wrong labels by confident learning."
+        ),
+    ] = None,
+    labels: Labels = None,
+) -> None:
+    """Find unreadable, blank, repeated, dark, pale and blurred faces, copies across splits, labels that others contradict.
+
+    Nothing is changed: look at the report, edit the actions, and give them to `mien data clean`."""
+    from json import dumps
+
+    from mien.datasets.audit import actions, summary, write_actions
+    from mien.datasets.audit import audit as look_through
+    from mien.datasets.audit_report import report
+
+    dataset = opened(source, labels)
+    with progress(source.name, len(dataset)) as step:
+        found = look_through(dataset, alike=near, faces=_detector(faces), predictions=_array(predictions), step=step)
+    proposed = actions(found)
+    if to:
+        to.mkdir(parents=True, exist_ok=True)
+        write_actions(proposed, to / ACTIONS)
+        (to / REPORT).write_text(report(found, dataset, source.name), encoding="utf-8")
+        (to / "audit.json").write_text(dumps(summary(found), indent=2) + "\n", encoding="utf-8")
+    tell(found.problems, to)
+    if json:
+        typer.echo(dumps(summary(found), indent=2))
+    else:
+        _show(summary(found))
+    if to:
+        typer.echo(f"see {to / REPORT}; edit {to / ACTIONS}, then: mien data clean {source} --apply {to / ACTIONS}", err=True)
+    raise typer.Exit(FAILED if found.problems else 0)
+
+
+def _detector(wanted: bool) -> Any:
+    from mien.detectors import load_detector
+
+    return load_detector() if wanted else None
+
+
+def _array(path: Path | None) -> np.ndarray | None:
+    import numpy as np
+
+    if path is None:
+        return None
+    try:
+        found: np.ndarray = np.load(path)
+        return found
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is no .npy file of probabilities: {error}") from error
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from mien.datasets.audit_report import NAMES
+
+    table = Table("found", "samples", box=None, pad_edge=False)
+    for name, said in NAMES.items():
+        if found[name]:
+            table.add_row(said, f"{found[name]:,}")
+    for pair, n in found["cross_split"].items():
+        first, second = pair.split("/")
+        if n:
+            table.add_row(f"of {second}, pictures that are in {first}, too", f"{n:,}")
+    Console().print(table)
+    proposed = ", ".join(f"{n:,} to {action}" for action, n in found["proposed"].items() if n)
+    typer.echo(f"{found['samples']:,} samples; proposed: {proposed or 'nothing'}")
+
+
+def clean(
+    source: Source,
+    apply: Annotated[Path, typer.Option("--apply", metavar="ACTIONS.csv", help="As `mien data audit --to` wrote it, or edited.")],
+    store: Store = None,
+    reason: Annotated[str, typer.Option(help="Kept with the version.")] = "",
+    labels: Labels = None,
+) -> None:
+    """Make a new version in which the actions `remove` and `relabel` are done; the data itself is not touched.
+
+    Versions can be listed, compared and got back: `mien data log`, `diff`, `checkout`."""
+    from mien.datasets.audit import read_actions
+    from mien.datasets.base import VERSIONED
+    from mien.datasets.clean import Cleaned
+    from mien.datasets.versions import DIGITS, is_store
+    from mien.datasets.versions import Store as Versions
+
+    actions = {action.key: action for action in read_actions(apply)}
+    dataset = opened(source, labels)
+    place = source if is_store(source) else store or source.with_suffix(VERSIONED)
+    versions = Versions(place)
+    if not is_store(source) and not versions.head:
+        with progress(source.name, len(dataset)) as step:
+            first = versions.commit(_counted(dataset, step), dataset.labels, dataset.vote_labels, "imported", source=source.name)
+        typer.echo(f"{place}: {first.id[:DIGITS]}, {first.samples:,} samples, as they are in {source.name}")
+    cleaned = Cleaned(dataset, dataset.labels, actions)
+    made = versions.commit(
+        cleaned, dataset.labels, dataset.vote_labels, reason or f"cleaned by {apply.name}", reasons=cleaned.reasons
+    )
+    for problem in cleaned.problems:
+        complain(f"not done: {problem}")
+    done = ", ".join(f"{n:,} {change}" for change, n in made.changes.items() if n)
+    typer.echo(f"{place}: {made.id[:DIGITS]}, {made.samples:,} samples; {done or 'nothing changed'}")
+    typer.echo(f"use it as data, such as: mien data convert {place} cleaned.npz", err=True)
+    raise typer.Exit(FAILED if cleaned.problems or dataset.problems else 0)
+
+
+def _counted(dataset: Any, step: Any) -> Any:
+    for number, sample in enumerate(dataset, 1):
+        step(number)
+        yield sample

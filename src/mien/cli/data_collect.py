@@ -1,0 +1,97 @@
+"""`mien data collect`: a person's expressions from a camera, with their consent, as a new version of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mien.datasets import Sample
+    from mien.datasets.collect import Session
+    from mien.datasets.versions import Store
+
+ASKED = (
+    "Small pictures of your face ({side} x {side} pixels) will be kept in {store}, under the name {subject!r}, to train a\n"
+    "program that reads expressions. Nothing else is kept, nothing is sent anywhere, and they can be removed again:\n"
+    "mien data forget {store} {subject}"
+)
+WORDS = "I agree that small pictures of my face are kept to train a program that reads expressions."
+LOOKED = 600
+"""Frames, at most, in which one expression is waited for."""
+
+
+def collect(
+    store: Annotated[Path, typer.Argument(metavar="FOLDER.mien", help="The dataset; it gets a new version.")],
+    subject: Annotated[str, typer.Option(help="Whose face it is: a number or a made-up name, not a person's own.")],
+    camera: Annotated[str, typer.Option(metavar="SOURCE", help="A camera, or a video.")] = "camera:0",
+    expressions: Annotated[
+        str, typer.Option(metavar="A,B", help="Which to ask for. [default: the dataset's, or FER2013's seven]")
+    ] = "",
+    each: Annotated[int, typer.Option(min=1, help="Pictures of each.")] = 10,
+) -> None:
+    """Collect faces of one person: asks for consent, says which expression to show, takes pictures, keeps whose they are.
+
+    Nothing is kept without a `yes`, nor of frames with no face or several."""
+    from mien.datasets.collect import SIDE, Session
+    from mien.datasets.versions import DIGITS, Store
+    from mien.labels import FER2013, LabelSet
+
+    versions = Store(store)
+    labels = LabelSet(versions.version().labels) if versions.head else FER2013
+    asked = [name.strip() for name in expressions.split(",") if name.strip()] or list(labels)
+    for name in asked:
+        labels.index(name)
+    typer.echo(ASKED.format(side=SIDE, store=store, subject=subject))
+    if typer.prompt("Do you agree? Type yes, or anything else to stop", default="no").strip().lower() != "yes":
+        typer.echo("Nothing was kept.")
+        return
+    session = Session(subject, WORDS, labels)
+    new = [sample for name in asked for sample in _shown(session, camera, name, each)]
+    if not new or typer.prompt(f"{len(new)} pictures. Keep them? Type yes", default="no").strip().lower() != "yes":
+        typer.echo("Nothing was kept.")
+        return
+    reason = f"collected from {subject} in session {session.id}; consent: {WORDS}"
+    voters = LabelSet(versions.version().vote_labels) if versions.head and versions.version().vote_labels else None
+    made = versions.commit(_with_old(versions, new), labels, voters, reason, source=camera)
+    typer.echo(f"{store}: {made.id[:DIGITS]}, {made.samples:,} samples, {len(new)} of them new")
+
+
+def _shown(session: Session, camera: str, name: str, each: int) -> list[Sample]:
+    """What was taken of one expression, after the person is ready."""
+    from rich.console import Console
+
+    from mien.sources import frames
+
+    typer.prompt(f"Show: {name}. Press Enter when you do", default="", show_default=False)
+    said = Console(stderr=True)
+    with said.status(f"{name}: look into the camera") as status:
+        taken = list(session.taken(islice(frames(camera), LOOKED), name, each, lambda why: status.update(f"{name}: {why}")))
+    typer.echo(f"  {len(taken)} of {each} pictures")
+    return taken
+
+
+def _with_old(versions: Store, new: list[Sample]) -> Iterator[Sample]:
+    from mien.datasets.versions import VersionedDataset
+
+    if versions.head:
+        yield from VersionedDataset(versions.path)
+    yield from new
+
+
+def forget(
+    store: Annotated[Path, typer.Argument(metavar="FOLDER.mien", help="Where versions are kept.")],
+    subject: Annotated[str, typer.Argument(help="Whose faces are to be removed from every version.")],
+) -> None:
+    """Remove a person's pictures for good, from every version: the one command that deletes.
+
+    For who takes consent back; the versions keep the rows, so that their history stays, but no picture."""
+    from mien.datasets.versions import Store
+
+    gone = Store(store).forget(subject)
+    if not gone:
+        raise ValueError(f"{store}: no pictures of a subject {subject!r}")
+    typer.echo(f"{store}: {gone:,} pictures of {subject} removed; versions that had them are without them now")

@@ -1,0 +1,79 @@
+"""Part a set into training, validation and test, or into folds: samples in, the same with other splits out.
+
+A sample's place follows from a hash of whose face it is, or of its picture where that is not known, and from nothing else:
+faces of one person, and copies of one picture, stay together, and samples that are added later move no old one. The price
+is that shares are as even as chance makes them (for 500 samples and a tenth, give or take 7), in each class alike."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from mien.datasets.base import SPLITS, Dataset, Sample
+from mien.datasets.look import image_id
+from mien.errors import insist
+
+
+@dataclass(frozen=True)
+class Split:
+    """`split(sample)` -> the sample in its split."""
+
+    validation: float = 0.1
+    """Share of people, or pictures, that become PublicTest."""
+    test: float = 0.1
+    """And PrivateTest."""
+    seed: int = 0
+    within: tuple[str, ...] = ()
+    """Only samples of these splits are parted anew; empty: all."""
+
+    def __post_init__(self) -> None:
+        insist(
+            self,
+            ("validation", 0 <= self.validation < 1, "0 to less than 1"),
+            ("test", 0 <= self.test < 1, "0 to less than 1"),
+            ("test", self.validation + self.test < 1, f"less than 1 with validation, {self.validation}"),
+            ("within", set(self.within) <= set(SPLITS), ", ".join(SPLITS)),
+        )
+
+    def __call__(self, sample: Sample) -> Sample:
+        if self.within and sample.split not in self.within:
+            return sample
+        at = place(sample, self.seed)
+        name = SPLITS[2] if at < self.test else SPLITS[1] if at < self.test + self.validation else SPLITS[0]
+        return replace(sample, split=name)
+
+
+def place(sample: Sample, seed: int = 0) -> float:
+    """From 0 to less than 1, evenly: the same for all samples of one person, or of one picture where nobody is named."""
+    who = b"person " + sample.subject.encode() if sample.subject else b"image " + image_id(sample.image)
+    digest = hashlib.sha256(f"{seed} ".encode() + who).digest()
+    return int.from_bytes(digest[:7], "big") / 2**56
+
+
+def fold_of(sample: Sample, folds: int, seed: int = 0) -> int:
+    """0 to folds - 1; people and pictures stay together as in a Split."""
+    return int(place(sample, seed) * folds)
+
+
+class Parted:
+    """A dataset whose samples are in other splits."""
+
+    def __init__(self, dataset: Dataset, split: Split) -> None:
+        self.dataset, self.split = dataset, split
+        self.labels, self.vote_labels, self.problems = dataset.labels, dataset.vote_labels, dataset.problems
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return map(self.split, self.dataset)
+
+
+def shared_people(samples: Iterable[tuple[str, str]]) -> dict[str, Collection[str]]:
+    """Pairs of subject and split -> the splits of each person who is in several."""
+    where: dict[str, set[str]] = {}
+    for subject, split in samples:
+        if subject:
+            where.setdefault(subject, set()).add(split)
+    return {subject: sorted(splits, key=SPLITS.index) for subject, splits in where.items() if len(splits) > 1}

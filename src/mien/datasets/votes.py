@@ -1,0 +1,31 @@
+"""What several people said of a face: their votes in, shares or the label of the majority out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mien.datasets.base import Sample
+from mien.labels import LabelSet
+
+
+def shares(votes: np.ndarray, voters: LabelSet | None, labels: LabelSet) -> np.ndarray:
+    """Votes over the voters' names -> shares of all votes, float32 (n, k), over the labels; other names are left out."""
+    if voters is None:
+        return np.zeros((len(votes), len(labels)), np.float32)
+    ours = votes.astype(np.float32) @ voters.mapping_to(labels)
+    return ours / np.maximum(votes.sum(1, keepdims=True), 1).astype(np.float32)
+
+
+def plurality(votes: np.ndarray, voters: LabelSet | None, labels: LabelSet) -> np.ndarray:
+    """Votes over the voters' names -> the label that won alone (n,); -1 for a tie, for a name that is no label, for none."""
+    if voters is None:
+        return np.full(len(votes), -1)
+    ours = votes.astype(np.float32) @ voters.mapping_to(labels)
+    most = votes.max(1)
+    alone = (votes == most[:, None]).sum(1) == 1
+    return np.where(alone & (most > 0) & (ours.max(1) == most), ours.argmax(1), -1)
+
+
+def most_people(sample: Sample, voters: LabelSet | None, labels: LabelSet) -> int:
+    """The same for one sample, of which nobody may have been asked."""
+    return -1 if sample.votes is None else int(plurality(sample.votes[None], voters, labels)[0])

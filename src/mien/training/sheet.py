@@ -1,0 +1,62 @@
+"""What augmentation does, to look at: a dataset in; a PNG with a face a row, as it is and as training may see it, out."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+
+from mien.datasets import Dataset
+from mien.datasets.base import SPLITS
+from mien.image import encode
+from mien.training.augmentation import Augment
+from mien.training.config import RECIPES
+from mien.training.mixing import Mix, plan
+
+GAP, SCALE = 2, 2
+"""White pixels between chips, and by how much these are enlarged."""
+
+
+def contact_sheet(dataset: Dataset, model: str, faces: int, times: int, seed: int = 0) -> bytes:
+    """The first faces of each class in turn, with the augmentation of the network's recipe. Raises ValueError."""
+    if model not in RECIPES:
+        raise ValueError(f"no recipe for {model!r}; there are: {', '.join(RECIPES)}")
+    config = RECIPES[model]
+    chips = config.preprocessing.pixels(_some(dataset, faces)).astype(np.float32)
+    augment, how = Augment(config.augmentation, seed), np.random.default_rng(seed)
+    columns = [chips]
+    for epoch in range(times):
+        augment.begin(epoch)
+        x = augment(chips, training=True)
+        if config.augmentation.mixes:
+            x = Mix()([x, plan(config.augmentation, how, len(chips))], training=True)
+        columns.append(np.array(x))
+    return encode(_pasted(np.stack(columns, axis=1)))
+
+
+def _some(dataset: Dataset, faces: int) -> np.ndarray:
+    """Chips of Training, one of each class after another."""
+    from mien.card import Preprocessing
+
+    by_class: dict[int, list[np.ndarray]] = {}
+    most = -(-faces // len(dataset.labels)) + faces
+    for sample in dataset:
+        mine = by_class.setdefault(sample.label, [])
+        if sample.split == SPLITS[0] and len(mine) < most:
+            mine.append(Preprocessing().pixels(sample.image[None])[0])
+        if len(by_class) == len(dataset.labels) and sum(map(len, by_class.values())) >= 20 * faces:
+            break
+    rounds = zip(*(by_class[label] for label in sorted(by_class) if by_class[label]), strict=False)
+    chosen = list(islice((chip for one in rounds for chip in one), faces))
+    if not chosen:
+        raise ValueError("no samples in the split Training")
+    return np.stack(chosen)
+
+
+def _pasted(chips: np.ndarray) -> np.ndarray:
+    """(rows, columns, h, w, c) gray levels -> one uint8 picture."""
+    rows, columns, h, w, _ = chips.shape
+    out = np.full((rows * (h + GAP) - GAP, columns * (w + GAP) - GAP), 255, np.uint8)
+    for (i, j), chip in ((at, chips[at][..., 0]) for at in np.ndindex(rows, columns)):
+        out[i * (h + GAP) : i * (h + GAP) + h, j * (w + GAP) : j * (w + GAP) + w] = np.rint(chip).clip(0, 255)
+    return out.repeat(SCALE, 0).repeat(SCALE, 1)

@@ -1,0 +1,68 @@
+"""Faces are collected from who agreed, one face at a time, and removed again when asked."""
+
+import numpy as np
+import pytest
+
+from helpers import astronaut, faceless, mien
+from mien.datasets import open_dataset
+from mien.datasets.collect import SIDE, Session
+from mien.labels import FER2013
+from mien.sources import Frame
+
+pytest.importorskip("pyarrow")
+
+
+def filmed(path, seconds=3, rate=10):
+    """A face that moves from side to side."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libvpx", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 416, 384, "yuv420p"
+        for i in range(seconds * rate):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(astronaut()[:384, i:][:, :416]))
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+def frames(*images):
+    return [Frame("camera", image, i, float(i)) for i, image in enumerate(images)]
+
+
+def test_one_face_in_view_is_taken_and_all_else_says_why():
+    session, why = Session("p1", "I agree", FER2013, id="s"), []
+    two = np.hstack([astronaut()[:300, 80:380], astronaut()[:300, 80:380]])
+    small = np.pad(astronaut()[::4, ::4], ((200, 200), (200, 200), (0, 0)))
+    taken = list(session.taken(frames(faceless(), two, small, astronaut(), astronaut(), astronaut()), "happiness", 2, why.append))
+    assert [(s.key, s.label, s.subject, s.image.shape) for s in taken] == [
+        (f"p1/s/happy/00{n}", 3, "p1", (SIDE, SIDE, 3)) for n in (1, 2)
+    ]
+    assert why[0] == "no face in view"
+    assert "2 faces in view" in why[1]
+    assert len(why) == 3
+
+
+@pytest.mark.parametrize(("subject", "consent"), [("", "I agree"), ("p1", "")])
+def test_without_a_person_or_consent_there_is_no_session(subject, consent):
+    with pytest.raises(ValueError, match=r"subject|consent"):
+        Session(subject, consent, FER2013)
+
+
+@pytest.mark.slow
+def test_the_command_line_asks_collects_and_forgets(tmp_path):
+    video, store = filmed(tmp_path / "v.webm"), tmp_path / "faces.mien"
+    ask = ("data", "collect", store, "--subject", "p1", "--camera", video, "--expressions", "happy,sad", "--each", "3")
+    assert b"Nothing was kept" in mien(*ask, input=b"no\n").stdout
+    assert not store.exists()
+    done = mien(*ask, input=b"yes\n\n\nyes\n")
+    assert done.returncode == 0, done.stderr
+    found = list(open_dataset(store))
+    assert [(s.label, s.subject) for s in found] == [(3, "p1")] * 3 + [(4, "p1")] * 3
+    again = ("data", "collect", store, "--subject", "p2", "--camera", video, "--expressions", "fear", "--each", "1")
+    assert mien(*again, input=b"yes\n\nyes\n").returncode == 0
+    assert len(open_dataset(store)) == 7
+    assert b"consent: I agree" in mien("data", "log", store).stdout
+    assert mien("data", "forget", store, "p1").returncode == 0
+    left = open_dataset(store)
+    assert [s.subject for s in left] == ["p2"] or len(list(left)) <= 1
+    assert mien("data", "forget", store, "nobody").returncode == 2
