@@ -129,6 +129,11 @@ def _read(path: str | Path, kind: type, wanted: tuple[str, ...]) -> dict[str, An
     return raw
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """(n, k) -> float32 shares that sum to one."""
+    return np.exp(_log_softmax(logits.astype(np.float64))).astype(np.float32)
+
+
 def _log_softmax(scores: np.ndarray) -> np.ndarray:
     """(n, k) -> logarithms of shares that sum to one."""
     scores = scores - scores.max(axis=1, keepdims=True, initial=-np.inf)
@@ -185,7 +190,7 @@ class ModelCard:
         if self.bend:
             scores = _log_softmax(scores)
             scores = scores * (1 + self.bend * np.abs(scores))
-        return np.exp(_log_softmax(scores / self.temperature)).astype(np.float32)
+        return softmax(scores / self.temperature)
 
     def to_json(self) -> str:
         return json.dumps({**asdict(self), "labels": list(self.labels)}, indent=2) + "\n"

@@ -147,3 +147,37 @@ def test_smote_on_embeddings_wants_a_dense_head(tmp_path):
     c = replace(config(sampling="smote_embeddings"), model="mini_xception", options={})
     with pytest.raises(ValueError, match="take resnet"):
         Trainer(c, {"Training": tensors()}, tmp_path)
+
+
+@pytest.mark.slow
+def test_out_of_fold_predictions_find_the_labels_that_are_wrong(tmp_path):
+    pytest.importorskip("cleanlab")
+    from dataclasses import replace
+
+    from mien.datasets import Sample
+    from mien.datasets.audit import audit
+    from mien.labels import LabelSet
+    from mien.training.folds import out_of_fold
+
+    class Faces(list):
+        labels, vote_labels, problems = LabelSet(("calm", "cross")), None, []
+
+    data = tensors((60, 60))
+    wrong = [3, 17, 70, 99]
+    samples = Faces(
+        Sample(chip[..., 0], 1 - label if i in wrong else int(label), "Training", str(i))
+        for i, (chip, label) in enumerate(zip(data.chips, data.targets, strict=True))
+    )
+    told = []
+    c = replace(config(), epochs=4, learning_rate=0.05, warmup=0.5)
+    probability = out_of_fold(samples, c, 3, tmp_path, lambda fold, row: told.append(fold))
+    assert probability.sum(1) == pytest.approx(np.ones(120), abs=1e-5)
+    found = audit(samples, alike=False, predictions=probability)
+    assert len(set(found.suspects) & set(wrong)) >= 3
+    assert len(found.suspects) <= 8
+    assert told == [0] * 4 + [1] * 4 + [2] * 4
+    again = out_of_fold(samples, c, 3, tmp_path, lambda fold, row: told.append(fold))
+    assert np.array_equal(again, probability)
+    assert len(told) == 12
+    with pytest.raises(ValueError, match="do not fill 200 folds"):
+        out_of_fold(samples, c, 200, tmp_path / "x", lambda fold, row: None)

@@ -64,6 +64,41 @@ def audit(
     raise typer.Exit(FAILED if found.problems else 0)
 
 
+def folds(
+    source: Source,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs; out_of_fold.npy will be in it.")],
+    folds: Annotated[int, typer.Option(min=2, help="Nets that are trained, each on all other folds.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Of each; labels that are wrong are learnt last.")] = 15,
+    settings: Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="Any field of the runs' config.")] = [],  # noqa: B006
+    labels: Labels = None,
+) -> None:
+    """Train nets on parts of a set and let each judge the rest: what `mien data audit --predictions` finds wrong labels by.
+
+    A run that was stopped goes on when it is called again."""
+    from mien.cli.train import ask_for_keras
+
+    ask_for_keras()
+    from dataclasses import replace
+
+    import numpy as np
+
+    from mien.training.config import RECIPES
+    from mien.training.folds import out_of_fold
+    from mien.training.overrides import overridden
+
+    config = overridden(replace(RECIPES["resnet"], epochs=epochs, votes=0.0, evaluate_every=epochs), settings)
+    dataset = opened(source, labels)
+    to.mkdir(parents=True, exist_ok=True)
+
+    def report(fold: int, row: dict[str, Any]) -> None:
+        typer.echo(f"fold {fold + 1} of {folds}, epoch {row['epoch']} of {config.epochs}: loss {row['loss']:.3f}", err=True)
+
+    probability = out_of_fold(dataset, config, folds, to, report)
+    tell(dataset.problems, to)
+    np.save(to / "out_of_fold.npy", probability)
+    typer.echo(f"see what they doubt: mien data audit {source} --predictions {to / 'out_of_fold.npy'} --to {to / 'audit'}")
+
+
 def _detector(wanted: bool) -> Any:
     from mien.detectors import load_detector
 
@@ -86,7 +121,7 @@ def _show(found: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mien.datasets.audit_report import NAMES
+    from mien.datasets.audit_report import NAMES, in_words
 
     table = Table("found", "samples", box=None, pad_edge=False)
     for name, said in NAMES.items():
@@ -97,7 +132,7 @@ def _show(found: dict[str, Any]) -> None:
         if n:
             table.add_row(f"of {second}, pictures that are in {first}, too", f"{n:,}")
     Console().print(table)
-    proposed = ", ".join(f"{n:,} to {action}" for action, n in found["proposed"].items() if n)
+    proposed = in_words(found["proposed"])
     typer.echo(f"{found['samples']:,} samples; proposed: {proposed or 'nothing'}")
 
 

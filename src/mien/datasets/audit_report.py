@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from mien.datasets.audit import Audit, summary
+from mien.datasets.audit import LOOK, Audit, summary
 from mien.datasets.base import Dataset
 from mien.image import encode
 from mien.page import page, picture, table
@@ -39,8 +39,12 @@ def report(found: Audit, dataset: Dataset, name: str) -> str:
         *(_section(found, images, *section) for section in sections),
         _left_out(found.problems),
     ]
-    proposed = ", ".join(f"{n:,} to {action}" for action, n in s["proposed"].items() if n)
-    return page(f"Audit of {name}", f"{len(found):,} samples; proposed: {proposed or 'nothing'}.", "".join(body))
+    return page(f"Audit of {name}", f"{len(found):,} samples; proposed: {in_words(s['proposed']) or 'nothing'}.", "".join(body))
+
+
+def in_words(proposed: Mapping[str, int]) -> str:
+    """Counts of actions: `3 to remove, 5 to look at`."""
+    return ", ".join(f"{n:,} to {'look at' if action == LOOK else action}" for action, n in proposed.items() if n)
 
 
 def _sections(found: Audit) -> Iterator[tuple[str, int, list[int], Mapping[int, str]]]:

@@ -1,0 +1,73 @@
+"""What nets say of samples that they were not fitted on: a dataset in; out-of-fold probabilities, a row a sample, out.
+
+The set is parted into folds by person and picture (mien.datasets.split); for each a net is fitted on the others. A folder
+keeps what is done, so that a stopped run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien.card import softmax
+from mien.datasets import Dataset
+from mien.datasets.split import fold_of
+from mien.training.config import LABELS, TrainConfig
+from mien.training.tensors import Tensors, read
+from mien.training.trainer import Trainer, predict
+
+
+class OneSplit:
+    """A dataset whose samples are all of Training, and the fold of each after it was read."""
+
+    def __init__(self, dataset: Dataset, folds: int, seed: int) -> None:
+        self.dataset, self.folds, self.seed = dataset, folds, seed
+        self.labels, self.vote_labels, self.problems = dataset.labels, dataset.vote_labels, dataset.problems
+        self.fold: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Any:
+        self.fold.clear()
+        for sample in self.dataset:
+            self.fold.append(fold_of(sample, self.folds, self.seed))
+            yield replace(sample, split="Training")
+
+
+def out_of_fold(
+    dataset: Dataset, config: TrainConfig, folds: int, folder: Path, report: Callable[[int, dict[str, Any]], None]
+) -> np.ndarray:
+    """float32 (n, k) in the set's order; `report` gets the fold and each epoch's row.
+
+    Raises ValueError where a fold is empty."""
+    parted = OneSplit(dataset, folds, config.seed)
+    samples = read(parted, config.preprocessing).get("Training")
+    fold = np.array(parted.fold)
+    if samples is None or set(fold) != set(range(folds)):
+        raise ValueError(f"{len(fold)} samples do not fill {folds} folds; give fewer --folds, or more data")
+    out = np.zeros((len(samples), len(samples.labels)), np.float32)
+    for number in range(folds):
+        held = np.flatnonzero(fold == number)
+        done = folder / f"fold{number}.npy"
+        if not done.exists():
+            np.save(done, _of_fold(config, samples, fold != number, held, folder / f"fold{number}", number, report))
+        out[held] = np.load(done)
+    return out
+
+
+def _of_fold(
+    config: TrainConfig,
+    samples: Tensors,
+    fitted: np.ndarray,
+    held: np.ndarray,
+    run: Path,
+    number: int,
+    report: Callable[[int, dict[str, Any]], None],
+) -> np.ndarray:
+    trainer = Trainer(config, {"Training": samples[np.flatnonzero(fitted)]}, run)
+    trainer.fit(report=lambda row: report(number, row))
+    return softmax(predict(trainer.averaged(), samples[held], config.preprocessing)[LABELS])
