@@ -79,3 +79,17 @@ def key(folder, *scopes):
     """A new key for the server whose data are in this folder."""
     made = mien("keys", "create", "test", "--data", folder, *(word for scope in scopes for word in ("--scope", scope)))
     return next(word for word in made.stdout.decode().split() if word.startswith("mien_"))
+
+
+def filmed(path: Path, seconds: int = 2, rate: int = 15) -> Path:
+    """A face that moves from side to side, as WebM."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libvpx", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 416, 384, "yuv420p"
+        for i in range(seconds * rate):
+            step = 3 * abs(15 - i % 30)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(astronaut()[:384, step:][:, :416]))
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path

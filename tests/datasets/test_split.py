@@ -107,6 +107,7 @@ def test_an_empty_set_has_statistics():
     assert (told["samples"], told["counts"], told["subjects"]) == (0, {}, {"known": 0})
 
 
+@pytest.mark.slow
 def test_the_command_line_counts_parts_and_balances(tmp_path):
     labels = np.array([0] * 20 + [3] * 6, np.uint8)
     np.savez(tmp_path / "d.npz", images=noise(26, 48, 48), labels=labels, usage=np.zeros(26, np.uint8))

@@ -8,11 +8,10 @@ import shutil
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import mien
-from helpers import FACE, astronaut, encoded, faceless, key
+from helpers import FACE, astronaut, encoded, faceless, filmed, key
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -117,21 +116,8 @@ def test_a_picture_is_dropped_or_pasted(visit, event):
     assert "happy" in page.text_content(".card .says")
 
 
-def clip(path, seconds=2, rate=15):
-    """A face that moves from side to side, as WebM."""
-    av = pytest.importorskip("av")
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("libvpx", rate=rate)
-        stream.width, stream.height, stream.pix_fmt = 416, 384, "yuv420p"
-        for i in range(seconds * rate):
-            step = 3 * abs(15 - i % 30)
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(astronaut()[:384, step:][:, :416]))
-            file.mux(stream.encode(frame))
-        file.mux(stream.encode(None))
-
-
 def test_a_video_is_read_to_its_end_and_nothing_of_it_is_kept(visit, server, tmp_path):
-    clip(tmp_path / "face.webm")
+    filmed(tmp_path / "face.webm")
     before = len(server.ask("/v1/sessions").json)
     page = visit()
     page.set_input_files("#file", tmp_path / "face.webm")

@@ -6,7 +6,7 @@ import pytest
 from helpers import noise
 
 pytest.importorskip("keras")
-pytestmark = [pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 def tensors(counts=(60, 12), seed=0):
@@ -113,7 +113,6 @@ def test_a_random_crop_enlarges_a_part():
     assert np.ptp(width) > 0.2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [
@@ -149,7 +148,6 @@ def test_smote_on_embeddings_wants_a_dense_head(tmp_path):
         Trainer(c, {"Training": tensors()}, tmp_path)
 
 
-@pytest.mark.slow
 def test_out_of_fold_predictions_find_the_labels_that_are_wrong(tmp_path):
     pytest.importorskip("cleanlab")
     from dataclasses import replace

@@ -3,6 +3,7 @@
 import pytest
 
 pytest.importorskip("keras")
+pytestmark = pytest.mark.slow
 
 
 def test_fields_parts_and_kinds():

@@ -84,14 +84,12 @@ def _with_old(versions: Store, new: list[Sample]) -> Iterator[Sample]:
 
 def forget(
     store: Annotated[Path, typer.Argument(metavar="FOLDER.mien", help="Where versions are kept.")],
-    subject: Annotated[str, typer.Argument(help="Whose faces are to be removed from every version.")],
+    subject: Annotated[str, typer.Argument(help="Who is to be taken out.")],
 ) -> None:
-    """Remove a person's pictures for good, from every version: the one command that deletes.
-
-    For who takes consent back; the versions keep the rows, so that their history stays, but no picture."""
+    """Take a person who takes consent back out of every version for good: the one command that deletes."""
     from mien.datasets.versions import Store
 
     gone = Store(store).forget(subject)
     if not gone:
-        raise ValueError(f"{store}: no pictures of a subject {subject!r}")
-    typer.echo(f"{store}: {gone:,} pictures of {subject} removed; versions that had them are without them now")
+        raise ValueError(f"{store}: no samples of a subject {subject!r}")
+    typer.echo(f"{store}: {gone:,} samples of {subject} are gone, from every version")

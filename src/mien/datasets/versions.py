@@ -3,7 +3,8 @@ but the pictures of a person who asks for it.
 
 A folder `NAME.mien` holds `images/`, Parquet files in which each picture is once; `versions/ID.parquet`, the samples of a
 version in order; `versions/ID.changes.parquet`, what it added, removed or changed and why; `versions/ID.json`, who made it
-of which parent, when and what for; and `HEAD`, the newest. An id is the SHA-256 of the parent's and all samples'.
+of which parent, when and what for; `HEAD`, the newest; `forgotten`, hashes of the subjects who took consent back. An id is
+the SHA-256 of the parent's and all samples'.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from mien.datasets.look import image_id
 from mien.image import encode
 from mien.labels import LabelSet
 
-IMAGES, VERSIONS, HEAD = "images", "versions", "HEAD"
+IMAGES, VERSIONS, HEAD, FORGOTTEN = "images", "versions", "HEAD", "forgotten"
 DIGITS = 12
 """Of an id, as it is shown; fewer will do where they are enough."""
 ROWS = 2048
@@ -108,26 +109,34 @@ class Store:
         file = arrow().parquet.ParquetFile(self._of(self.version(id).id))
         for batch in file.iter_batches(ROWS):
             for row in batch.to_pylist():
-                yield Row(**{**row, "votes": None if row["votes"] is None else tuple(row["votes"])})
+                if not (row["subject"] and self._forgotten and _nameless(row["subject"]) in self._forgotten):
+                    yield Row(**{**row, "votes": None if row["votes"] is None else tuple(row["votes"])})
 
     def changes(self, id: str = "") -> list[dict[str, str]]:
         """What the version changed: `key`, `change`, `reason`, `before`, `after`."""
         return arrow().parquet.read_table(self._of(self.version(id).id, ".changes")).to_pylist()
 
     def forget(self, subject: str) -> int:
-        """Delete the pictures of a person for good, but those that are others', too; how many. The one thing that deletes."""
+        """Take a person out of every version for good: how many samples. Their pictures are deleted, but those that are
+        others', too. The one thing that deletes."""
         whose: dict[str, set[str]] = {}
-        for version in self.log():
-            for row in self.rows(version.id):
-                whose.setdefault(row.image, set()).add(row.subject)
+        rows = [row for version in self.log() for row in self.rows(version.id)]
+        for row in rows:
+            whose.setdefault(row.image, set()).add(row.subject)
         gone = {image for image, subjects in whose.items() if subjects == {subject}} & set(self._places)
         for file in {self._places[image][0] for image in gone}:
             table = arrow().parquet.read_table(file)
-            keep = [image not in gone for image in table.column("image").to_pylist()]
-            _whole(table.filter(keep), file)
-        for name in ("_places", "picture"):
+            _whole(table.filter([image not in gone for image in table.column("image").to_pylist()]), file)
+        with (self.path / FORGOTTEN).open("a", encoding="utf-8") as known:
+            known.write(_nameless(subject) + "\n")
+        for name in ("_places", "picture", "_forgotten"):
             self.__dict__.pop(name, None)
-        return len(gone)
+        return len({row.key for row in rows if row.subject == subject})
+
+    @cached_property
+    def _forgotten(self) -> set[str]:
+        file = self.path / FORGOTTEN
+        return set(file.read_text(encoding="utf-8").split()) if file.exists() else set()
 
     def _of(self, id: str, more: str = "") -> Path:
         return self.path / VERSIONS / f"{id}{more}.parquet"
@@ -257,6 +266,10 @@ class VersionedDataset:
     def _sample(self, row: Row) -> Sample:
         votes = None if row.votes is None else np.array(row.votes, np.uint8)
         return Sample(self.store.picture(row.image), self._names.index(row.label), row.split, row.key, votes, row.subject)
+
+
+def _nameless(subject: str) -> str:
+    return hashlib.sha256(subject.encode()).hexdigest()
 
 
 def compare(before: Mapping[str, Row], after: Mapping[str, Row]) -> list[dict[str, str]]:
