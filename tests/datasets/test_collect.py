@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from helpers import astronaut, faceless, filmed, mien
+from helpers import astronaut, encoded, faceless, filmed, mien
 from mien.datasets import open_dataset
 from mien.datasets.collect import SIDE, Session
 from mien.labels import FER2013
@@ -56,3 +56,31 @@ def test_the_command_line_asks_collects_and_forgets(tmp_path):
     assert [s.subject for s in open_dataset(store)] == ["p2"]
     assert list(open_dataset(f"{store}@{json.loads(first)[-1]['id']}")) == []
     assert mien("data", "forget", store, "nobody").returncode == 2
+
+
+def test_what_was_given_on_the_pages_is_taken_in_once(tmp_path):
+    from mien.feedback.corrections import Corrections
+    from mien.feedback.store import Store
+
+    kept = Store(tmp_path / "server")
+    corrections = Corrections(kept, FER2013)
+    corrections.add("local", "default", "sad", png=encoded(faceless()), subject="p9", agreed="I agree")
+    corrections.add("local", "default", "happy", png=encoded(faceless()))
+    corrections.add("local", "default", "happy")
+    kept.close()
+    gather = ("data", "gather", tmp_path / "faces.mien", "--data", tmp_path / "server")
+    assert mien(*gather).returncode == 0
+    found = list(open_dataset(tmp_path / "faces.mien"))
+    assert [(s.label, s.subject) for s in found] == [(4, "p9"), (3, "")]
+    assert (found[0].image == faceless()).all()
+    changes = json.loads(mien("data", "diff", tmp_path / "faces.mien", "--json").stdout)
+    assert changes[0]["reason"] == "consent: I agree"
+    assert b"nothing new" in mien(*gather).stdout
+
+
+def test_a_person_s_face_is_not_kept_without_what_they_agreed_to(tmp_path):
+    from mien.feedback.corrections import Corrections
+    from mien.feedback.store import Store
+
+    with pytest.raises(ValueError, match="agreed"):
+        Corrections(Store(tmp_path), FER2013).add("local", "default", "sad", png=b"", subject="p9")

@@ -462,3 +462,35 @@ def test_in_the_browser_the_camera_runs_with_the_network_cut(offline, server):
     page.click("#stop")
     assert "happy" in page.text_content(".card .says")
     assert len(server.ask("/v1/sessions").json) == before
+
+
+def test_faces_are_collected_with_consent_seen_before_they_are_kept_and_say_whose_they_are(visit, server):
+    before = len(server.ask("/v1/feedback").json)
+    page = visit("/collect")
+    page.click("#agree button")  # without a name or consent nothing begins
+    assert page.is_visible("#agree")
+    page.fill("#subject", "p7")
+    page.fill("#each", "2")
+    page.check("#consent")
+    page.click("#agree button")
+    page.wait_for_selector("#sitting:visible")
+    assert page.text_content("#show") == "Show: angry"
+    page.click("#take")
+    page.wait_for_selector("#show:text-is('Show: disgust')")
+    assert len(server.ask("/v1/feedback").json) == before  # nothing is kept yet
+    page.click("#stop")
+    assert page.text_content("#taken") == "2 pictures were taken"
+    page.click("#pictures button >> nth=0")
+    page.click("#keep")
+    page.wait_for_selector("#message:visible")
+    assert "kept" in page.text_content("#message")
+    (row,) = server.ask("/v1/feedback").json[: -before or None]
+    assert (row["expression"], row["subject"], row["consent"]) == ("angry", "p7", True)
+    assert row["agreed"].startswith("I agree that small pictures of my face are kept")
+
+
+def test_collecting_has_no_serious_fault_of_accessibility(visit):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = visit("/collect", viewport=PHONE)
+    assert _serious(axe, page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

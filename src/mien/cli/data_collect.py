@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mien.datasets import Sample
     from mien.datasets.collect import Session
     from mien.datasets.versions import Store
+    from mien.labels import LabelSet
 
 ASKED = (
     "Small pictures of your face ({side} x {side} pixels) will be kept in {store}, under the name {subject!r}, to train a\n"
@@ -93,3 +94,46 @@ def forget(
     if not gone:
         raise ValueError(f"{store}: no samples of a subject {subject!r}")
     typer.echo(f"{store}: {gone:,} samples of {subject} are gone, from every version")
+
+
+def gather(
+    store: Annotated[Path, typer.Argument(metavar="FOLDER.mien", help="The dataset; it gets a new version.")],
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The server's data folder. [default: as `mien serve` has it]")
+    ] = None,
+) -> None:
+    """Take in what people gave on the server's pages: faces that were collected there, and corrections with a picture."""
+    from mien.datasets.versions import DIGITS, Store
+    from mien.feedback.corrections import Corrections
+    from mien.feedback.store import Store as Kept
+    from mien.labels import FER2013, LabelSet
+    from mien.serving.settings import data_folder
+
+    folder = data or data_folder()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no data folder at {folder}; mien serve --check names the one it uses")
+    versions = Store(store)
+    labels = LabelSet(versions.version().labels) if versions.head else FER2013
+    there = {row.key for row in versions.rows()} if versions.head else set()
+    kept = Kept(folder)
+    found = [_given(row, png, labels) for row, png in Corrections(kept, ()).collected()]
+    kept.close()
+    new = [sample for sample, _ in found if sample.key not in there]
+    if not new:
+        typer.echo(f"{store}: nothing new in {folder}")
+        return
+    voters = LabelSet(versions.version().vote_labels) if versions.head and versions.version().vote_labels else None
+    reasons = {sample.key: reason for sample, reason in found}
+    made = versions.commit(
+        _with_old(versions, new), labels, voters, "given on the server's pages", reasons=reasons, source=str(folder)
+    )
+    typer.echo(f"{store}: {made.id[:DIGITS]}, {made.samples:,} samples, {len(new)} of them new")
+
+
+def _given(row: dict[str, Any], png: bytes, labels: LabelSet) -> tuple[Sample, str]:
+    """A correction with a picture as a sample, and what is kept as the reason why it is there."""
+    from mien.datasets import Sample
+    from mien.datasets.base import SPLITS, as_stored
+
+    sample = Sample(as_stored(png), labels.index(row["expression"]), SPLITS[0], f"server/{row['id']}", None, row["subject"])
+    return sample, f"consent: {row['agreed']}" if row["agreed"] else "sent with a correction, which is consent to keep it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import delete, insert, select
@@ -32,14 +32,19 @@ class Corrections:
         session: str | None = None,
         note: str = "",
         png: bytes | None = None,
+        subject: str = "",
+        agreed: str = "",
     ) -> str:
-        """The correction's id. `png`: the face's crop; giving it is consent to keep it. Raises ValueError for an unknown name."""
+        """The correction's id. `png`: the face's crop; giving it is consent to keep it. `subject`: whose face it is, with the
+        words that person `agreed` to. Raises ValueError for an unknown name, and for a subject without those."""
+        if subject and not agreed:
+            raise ValueError(f"a face of {subject!r:.50} cannot be kept without the words that this person agreed to")
         if expression not in self.labels:
             raise ValueError(f"no expression {expression!r}; there are: {', '.join(self.labels)}")
         row = {
             "id": uuid.uuid4().hex, "created": time.time(), "client": client, "model": model, "expression": expression,
             "given": dict(given) if given else None, "session": session, "note": note[:NOTE],
-            "png": png, "consent": png is not None,
+            "png": png, "consent": png is not None, "subject": subject, "agreed": agreed,
         }  # fmt: skip
         with self.store.writing() as c:
             c.execute(insert(tables.corrections).values(row))
@@ -51,6 +56,17 @@ class Corrections:
         query = select(*(column for column in t.c if column.name != "png")).order_by(t.c.created.desc())
         with self.store.reading() as c:
             return [dict(row._mapping) for row in c.execute(query if client is None else query.where(t.c.client == client))]
+
+    def collected(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """The corrections that came with a picture, the oldest first, each with its PNG."""
+        t = tables.corrections
+        with self.store.reading() as c:
+            ids = list(c.scalars(select(t.c.id).where(t.c.png.is_not(None)).order_by(t.c.created)))
+        for id in ids:
+            with self.store.reading() as c:
+                row = c.execute(select(t).where(t.c.id == id)).first()
+            if row is not None:
+                yield {k: v for k, v in row._mapping.items() if k != "png"}, row.png
 
     def png(self, id: str) -> bytes | None:
         """The crop that was given with it."""

@@ -77,8 +77,11 @@ corrections = Table(
     Column("note", Text, nullable=False, default=""),
     Column("png", LargeBinary),
     Column("consent", Boolean, nullable=False, default=False),
+    Column("subject", Text, nullable=False, default=""),
+    Column("agreed", Text, nullable=False, default=""),
 )
-"""What a person says a face shows. `given`: name -> probability of the answer that is wrong. `png`: the crop, with consent."""
+"""What a person says a face shows. `given`: name -> probability of the answer that is wrong. `png`: the crop, with consent.
+`subject`: whose face it is, where it was collected for training, and `agreed`, the words of consent."""
 
 audit = Table(
     "audit",

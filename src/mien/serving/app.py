@@ -31,7 +31,7 @@ from mien.serving.web_socket import web_socket
 
 log = logging.getLogger("mien.serve")
 WEB = Path(__file__).parent / "web"
-PAGES = {"/": "index.html", "/dashboard": "dashboard.html"}
+PAGES = {"/": "index.html", "/dashboard": "dashboard.html", "/collect": "collect.html"}
 ABOUT = """Reads facial expressions: what a face shows, never what a person feels.
 
 Answers are described in docs/answer.md. Errors are problem+json: `detail` says what was wrong, `would_work` what to do."""

@@ -171,6 +171,7 @@ async def correct(request: Request) -> JSONResponse:
     id = await asyncio.to_thread(
         add, client.id, given.model or service.recognizer.card.name, given.expression,
         given=given.probability, session=session, note=given.note, png=png,
+        subject=given.subject, agreed=given.agreed,
     )  # fmt: skip
     service.metrics.corrections.inc()
     return JSONResponse({"id": id}, 201)

@@ -45,6 +45,10 @@ class Correction(BaseModel):
     face_png: str | None = Field(
         None, max_length=2_800_000, description="base64 of the face's picture; sending it is consent to keep it"
     )
+    subject: str = Field(
+        "", max_length=100, description="whose face it is, a number or a made-up name, where faces are collected"
+    )
+    agreed: str = Field("", max_length=500, description="the words that this person agreed to")
 
 
 class Mark(BaseModel):
