@@ -77,8 +77,8 @@ corrections = Table(
     Column("note", Text, nullable=False, default=""),
     Column("png", LargeBinary),
     Column("consent", Boolean, nullable=False, default=False),
-    Column("subject", Text, nullable=False, default=""),
-    Column("agreed", Text, nullable=False, default=""),
+    Column("subject", Text, nullable=False, default="", server_default=""),
+    Column("agreed", Text, nullable=False, default="", server_default=""),
 )
 """What a person says a face shows. `given`: name -> probability of the answer that is wrong. `png`: the crop, with consent.
 `subject`: whose face it is, where it was collected for training, and `agreed`, the words of consent."""
