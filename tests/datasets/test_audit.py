@@ -156,7 +156,7 @@ def test_the_command_line_audits_cleans_and_gets_everything_back(tmp_path):
     assert (done.returncode, json.loads(done.stdout)["redundant"]) == (0, 4)
     assert (tmp_path / "out" / "report.html").read_text().startswith("<!doctype html>")
     assert mien("data", "clean", data, "--apply", tmp_path / "out" / "actions.csv").returncode == 0
-    store = tmp_path / "d.mien"
+    store = tmp_path / "d.npz.mien"
     assert len(open_dataset(store)) == 3
     newest, first = json.loads(mien("data", "log", store, "--json").stdout)
     assert (newest["parent"], newest["changes"]["removed"], first["source"]) == (first["id"], 5, "d.npz")

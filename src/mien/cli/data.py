@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.errors import FAILED, tell
+from mien.cli.errors import FAILED, complain, tell
 
 if TYPE_CHECKING:
     from mien.datasets import Dataset
@@ -26,10 +26,26 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
 def opened(path: Path, labels: Path | None = None) -> Dataset:
+    """The dataset; classes that look misspelt are told."""
     from mien.datasets import open_dataset
     from mien.datasets.label_map import read_label_map
 
-    return open_dataset(path, read_label_map(labels) if labels else None)
+    dataset = open_dataset(path, read_label_map(labels) if labels else None)
+    if odd := odd_names(dataset.labels):
+        complain(f"classes beyond the usual: {', '.join(odd)}; --labels can rename them, or leave them out")
+    return dataset
+
+
+def odd_names(labels: Iterable[str]) -> list[str]:
+    """Names that are no usual expression, in a set that has such; with the one that may be meant."""
+    from difflib import get_close_matches
+
+    from mien.labels import CKPLUS
+
+    given = list(labels)
+    odd = [name for name in given if name not in CKPLUS]
+    near = {name: get_close_matches(name.lower(), list(CKPLUS), 1) for name in odd}
+    return [f"{name} ({near[name][0]}?)" if near[name] else name for name in odd] if len(odd) < len(given) else []
 
 
 @contextmanager
@@ -47,13 +63,18 @@ def progress(name: str, total: int) -> Iterator[Callable[[int], None]]:
 def written(dataset: Dataset, source: Path, target: Path, *how: object) -> None:
     """Write a dataset in the form of the target's ending; says what was left out, and exits 1 for it.
 
-    `how`: what else decides the result, so that a stopped run is gone on with only where it is the same."""
+    `how`: what else decides the result, so that a stopped run is gone on with only where it is the same; of a file, what is
+    in it."""
     from mien.datasets.convert import convert as write
 
     with progress(source.name, len(dataset)) as step:
-        count, wrong = write(dataset, source, target, step, repr(how))
+        count, wrong = write(
+            dataset, source, target, step, repr([one.read_bytes() if isinstance(one, Path) else one for one in how])
+        )
     problems = [*dataset.problems, *wrong]
-    tell(problems)
+    tell(problems, file=target.with_name(f"{target.name}.left_out.txt"))
+    if dataset.vote_labels and target.suffix.lower() == ".csv":
+        complain("people's votes are not in a csv; .npz, .parquet and folders hold them")
     left_out = f", {len(problems):,} problems" if problems else ""
     typer.echo(f"{target}: {count:,} faces{left_out}")
     raise typer.Exit(FAILED if problems else 0)

@@ -111,10 +111,12 @@ def _array(path: Path | None) -> np.ndarray | None:
     if path is None:
         return None
     try:
-        found: np.ndarray = np.load(path)
-        return found
+        found = np.load(path)
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is no .npy file of probabilities: {error}") from error
+    if not isinstance(found, np.ndarray) or not np.isfinite(found).all():
+        raise ValueError(f"{path}: finite numbers in one array were wanted, as in a .npy file")
+    return found
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -149,21 +151,23 @@ def clean(
     from mien.datasets.audit import read_actions
     from mien.datasets.base import VERSIONED
     from mien.datasets.clean import Cleaned
-    from mien.datasets.versions import DIGITS, is_store
+    from mien.datasets.versions import DIGITS, VersionedDataset, is_store
     from mien.datasets.versions import Store as Versions
 
     actions = {action.key: action for action in read_actions(apply)}
     dataset = opened(source, labels)
-    place = source if is_store(source) else store or source.with_suffix(VERSIONED)
+    place = source if is_store(source) else store or source.with_name(source.name + VERSIONED)
     versions = Versions(place)
-    if not is_store(source) and not versions.head:
+    if not is_store(source) and versions.head:
+        raise FileExistsError(f"{place} has versions already: mien data clean {place} --apply {apply}; or give another --store")
+    if not versions.head:
         with progress(source.name, len(dataset)) as step:
             first = versions.commit(_counted(dataset, step), dataset.labels, dataset.vote_labels, "imported", source=source.name)
+        tell(dataset.problems, file=place.with_name(f"{place.name}.left_out.txt"))
         typer.echo(f"{place}: {first.id[:DIGITS]}, {first.samples:,} samples, as they are in {source.name}")
-    cleaned = Cleaned(dataset, dataset.labels, actions)
-    made = versions.commit(
-        cleaned, dataset.labels, dataset.vote_labels, reason or f"cleaned by {apply.name}", reasons=cleaned.reasons
-    )
+    now = VersionedDataset(place)
+    cleaned = Cleaned(now.whole(), now.labels, actions)
+    made = versions.commit(cleaned, now.labels, now.vote_labels, reason or f"cleaned by {apply.name}", reasons=cleaned.reasons)
     for problem in cleaned.problems:
         complain(f"not done: {problem}")
     done = ", ".join(f"{n:,} {change}" for change, n in made.changes.items() if n)

@@ -46,6 +46,8 @@ def collect(
     asked = [name.strip() for name in expressions.split(",") if name.strip()] or list(labels)
     for name in asked:
         labels.index(name)
+    if not subject.strip():
+        raise ValueError("whose faces are they? give --subject, such as a number or a made-up name")
     typer.echo(ASKED.format(side=SIDE, store=store, subject=subject))
     if typer.prompt("Do you agree? Type yes, or anything else to stop", default="no").strip().lower() != "yes":
         typer.echo("Nothing was kept.")
@@ -79,7 +81,7 @@ def _with_old(versions: Store, new: list[Sample]) -> Iterator[Sample]:
     from mien.datasets.versions import VersionedDataset
 
     if versions.head:
-        yield from VersionedDataset(versions.path)
+        yield from VersionedDataset(versions.path).whole()
     yield from new
 
 

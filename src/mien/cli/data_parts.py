@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mien.cli.data import Json, Labels, Source, Target, opened, progress, written
-from mien.cli.errors import FAILED, tell
+from mien.cli.errors import FAILED, complain, tell
 
 
 def stats(
@@ -72,6 +72,8 @@ def split(
     validation: Annotated[float, typer.Option(min=0, max=0.99, help="Share that becomes PublicTest.")] = 0.1,
     test: Annotated[float, typer.Option(min=0, max=0.99, help="Share that becomes PrivateTest.")] = 0.1,
     within: Annotated[list[str], typer.Option(metavar="SPLIT", help="Part only this one anew; repeat it for several.")] = [],  # noqa: B006
+    folds: Annotated[int, typer.Option(min=0, help="Into so many folds instead; see --fold.")] = 0,
+    fold: Annotated[int, typer.Option(min=0, help="The fold that becomes PublicTest; the others are Training.")] = 0,
     seed: Annotated[int, typer.Option(help="Another one parts otherwise.")] = 0,
     labels: Labels = None,
 ) -> None:
@@ -82,8 +84,16 @@ def split(
     from mien.datasets.base import split_named
     from mien.datasets.split import Parted, Split
 
-    rule = Split(validation, test, seed, tuple(split_named(name) for name in within))
-    written(Parted(opened(source, labels), rule), source, target, rule, labels)
+    rule = Split(validation, test, seed, tuple(split_named(name) for name in within), folds, fold)
+    parted = Parted(opened(source, labels), rule)
+    try:
+        written(parted, source, target, rule, labels)
+    finally:
+        if parted.apart:
+            complain(
+                f"{parted.apart:,} pictures are in several splits: their copies are said to be of several people, or were not "
+                "parted anew; mien data audit shows them"
+            )
 
 
 def balance(
@@ -108,7 +118,10 @@ def sheet(
     model: Annotated[str, typer.Option(help="Whose recipe: resnet or mini_xception.")] = "resnet",
     faces: Annotated[int, typer.Option(min=1, max=100, help="Rows.")] = 8,
     times: Annotated[int, typer.Option(min=1, max=100, help="Variants of each.")] = 10,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="Another one varies otherwise.")] = 0,
+    settings: Annotated[
+        list[str], typer.Option("--set", metavar="NAME=VALUE", help="As in training, such as augmentation.mixup=0.2.")
+    ] = [],  # noqa: B006
     labels: Labels = None,
 ) -> None:
     """Write a picture of what augmentation does: a face a row, first as it is, then as training may see it."""
@@ -117,5 +130,5 @@ def sheet(
     ask_for_keras()
     from mien.training.sheet import contact_sheet
 
-    to.write_bytes(contact_sheet(opened(source, labels), model, faces, times, seed))
+    to.write_bytes(contact_sheet(opened(source, labels), model, faces, times, seed, settings))
     typer.echo(f"{to}: {faces} faces as they are and {times} times as training may see them")

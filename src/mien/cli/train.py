@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DETECT = "To detect"
 DATA = (
-    "FER2013 as .npz or .csv, or a folder with one folder a class; to detect: photos with annotations.json, "
-    "WIDER FACE's .txt or COCO's .json."
+    "Any form of `mien data`: .npz, .csv, .parquet, .mien, a folder with one folder a class; to detect: photos with "
+    "annotations.json, WIDER FACE's .txt or COCO's .json."
 )
 
 

@@ -272,8 +272,11 @@ def read_actions(path: Path) -> list[Action]:
         rows = csv.DictReader(file)
         if not {"key", "action"} <= set(rows.fieldnames or ()):
             raise ValueError(f"{path}: the first line must have key and action; it is {','.join(rows.fieldnames or ())[:100]!r}")
-        found = []
+        found, line = [], rows.line_num
         for row in rows:
+            if rows.line_num > line + 1:
+                raise ValueError(f"{path}, line {line + 1}: a quote is not closed")
+            line = rows.line_num
             given = {name: (row.get(name) or "").strip() for name in COLUMNS}
             if given["action"] not in (*ACTIONS, ""):
                 raise ValueError(

@@ -71,11 +71,14 @@ class Balanced:
             raise ValueError(f"by {by!r}; wanted oversample or smote")
         self.dataset, self.by, self.seed = dataset, by, seed
         self.labels, self.vote_labels = dataset.labels, dataset.vote_labels
-        self.problems = dataset.problems
 
     @cached_property
     def _training(self) -> list[Sample]:
         return [sample for sample in self.dataset if sample.split == SPLITS[0]]
+
+    @property
+    def problems(self) -> list[str]:
+        return self.dataset.problems
 
     def __len__(self) -> int:
         counts = np.bincount([sample.label for sample in self._training], minlength=1)

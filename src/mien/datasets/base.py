@@ -37,6 +37,8 @@ COLUMNS = {
     "subject": ("subject", "subject_id", "person"),
 }
 """What is looked for in a table, and what it may be called; the first name that is there counts."""
+GRAY = ("1", "L", "LA", "I", "I;16", "F")
+"""Pillow's modes of pictures without colour."""
 VERSIONED = ".mien"
 """Ending of a folder of versions (mien.datasets.versions)."""
 FRAMES = "cohn-kanade-images"
@@ -63,10 +65,15 @@ class Sample:
 class Dataset(Protocol):
     """Samples in a fixed order, read as they are asked for; what cannot be read is left out and named."""
 
-    labels: LabelSet
-    vote_labels: LabelSet | None
-    problems: list[str]
-    """A line for each item that the last pass left out."""
+    @property
+    def labels(self) -> LabelSet: ...
+
+    @property
+    def vote_labels(self) -> LabelSet | None: ...
+
+    @property
+    def problems(self) -> list[str]:
+        """A line for each item that the last pass left out."""
 
     def __len__(self) -> int:
         """So many come at most; what cannot be read and what a label map leaves out is counted too."""
@@ -180,7 +187,7 @@ def as_stored(data: bytes, name: str = "bytes") -> np.ndarray:
 
     image = decode(data, name=name)
     with Image.open(io.BytesIO(data)) as header:
-        return np.ascontiguousarray(image[..., 0]) if header.mode in ("1", "L") else image
+        return np.ascontiguousarray(image[..., 0]) if header.mode in GRAY else image
 
 
 def open_dataset(path: str | Path, labels: Mapping[str, str | None] | None = None) -> Dataset:

@@ -47,11 +47,13 @@ class Session:
     ) -> Iterator[Sample]:
         """At most so many samples of one expression; `told` hears why a frame was passed over.
 
-        Raises ValueError for an expression that is not among the labels."""
+        Raises ValueError for an expression that is not among the labels, MienError for a camera that cannot be read."""
         index, count, due = self.labels.index(label), 0, 0.0
         for frame in frames:
             if count >= number:
                 return
+            if frame.error is not None:
+                raise frame.error
             if frame.image is None or frame.time_s < due:
                 continue
             chip, why = self._chip(frame.image)

@@ -25,7 +25,8 @@ def convert(
     problems: list[str] = []
     if kind not in WRITERS:
         raise ValueError(f"{target}: datasets are written as .npz, .csv, .parquet, or a folder (a name without an ending)")
-    if target.exists() and (not target.is_dir() or (target / INDEX).exists()):
+    going_on = _note(target).exists()
+    if target.exists() and not (target.is_dir() and (going_on or not any(target.iterdir()))):
         raise FileExistsError(f"{target} is there already; give another name, or remove it")
     target.parent.mkdir(parents=True, exist_ok=True)
     begun = _begun(path, target, how)
@@ -41,11 +42,17 @@ def convert(
     return number - len(problems), problems
 
 
+def _note(target: Path) -> Path:
+    return target.with_name(target.name + ".from")
+
+
 def _begun(path: Path, target: Path, how: str) -> Path:
     """A note of what is converted; what an earlier run left of something else is removed."""
-    about = (path if path.exists() else path.with_name(path.name.partition("@")[0])).stat()  # one of several versions
-    said = json.dumps({"source": str(path.resolve()), "bytes": about.st_size, "time": about.st_mtime_ns, "how": how})
-    note = target.with_name(target.name + ".from")
+    place = path if path.exists() else path.with_name(path.name.partition("@")[0])  # one of several versions
+    about = [p.stat() for p in (place, *(p for p in place.glob("**/") if p.is_dir()))]  # a folder's, and of all in it
+    time = max(one.st_mtime_ns for one in about)
+    said = json.dumps({"source": str(path.resolve()), "bytes": about[0].st_size, "time": time, "how": how})
+    note = _note(target)
     if not note.exists() or note.read_text(encoding="utf-8") != said:
         for left in (target.with_name(target.name + PART), target / f"{INDEX}{PART}"):
             left.unlink(missing_ok=True)

@@ -60,10 +60,26 @@ class FerNpz:
             wrong = ~np.isin(arrays[name], np.arange(most)) & (name == "usage" or not self._map)
             if wrong.any():
                 raise ValueError(f"{self.path}: {name} holds {arrays[name][wrong][0]}; wanted 0 to {most - 1}")
+        arrays["images"] = self._pictures(arrays["images"])
+        if (votes := arrays.get("ferplus_votes")) is not None and votes.shape != (len(arrays["labels"]), len(FERPLUS)):
+            raise ValueError(f"{self.path}: ferplus_votes of shape {votes.shape}; wanted a row a sample, {len(FERPLUS)} columns")
         lengths = {name: len(arrays[name]) for name in ("images", "labels", "usage")}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"{self.path}: {lengths['images']} images, {lengths['labels']} labels, {lengths['usage']} of usage")
         return arrays
+
+    def _pictures(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (n, h, w) or (n, h, w, 3). Raises ValueError for anything else."""
+        if images.ndim == 4 and images.shape[3] == 1:
+            images = images[..., 0]
+        right = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)
+        if images.dtype.kind in "iu" and images.size and images.min() >= 0 and images.max() <= 255:
+            images = images.astype(np.uint8, copy=False)
+        if not right or (images.dtype != np.uint8 and len(images)):
+            raise ValueError(
+                f"{self.path}: images of {images.dtype} {images.shape}; wanted gray levels 0..255 (n, h, w) or (n, h, w, 3)"
+            )
+        return images
 
     @property
     def vote_labels(self) -> LabelSet | None:
@@ -138,7 +154,7 @@ class NpzWriter:
         images = np.stack([s.image for s in samples]) if samples else np.zeros((0, SIDE, SIDE), np.uint8)
         arrays = {
             "images": images,
-            "labels": np.array([s.label for s in samples], np.uint8),
+            "labels": np.array([s.label for s in samples], np.uint8 if len(self.labels) <= 256 else np.int64),
             "usage": np.array([SPLITS.index(s.split) for s in samples], np.uint8),
         }
         if self.labels != FER2013:

@@ -81,7 +81,29 @@ class Folder:
     def labels(self) -> LabelSet:
         if not self._rows:
             raise ValueError(f"{self.path}: no pictures in folders named after their class, as in {self.path}/happy/1.png")
-        return self._map.labels if self._map else labels_of(row["label"] for row in self._rows)
+        if self._map:
+            return self._map.labels
+        return labels_of([*(row["label"] for row in self._rows), *(folder.name for folder in self._empty)])
+
+    @cached_property
+    def _empty(self) -> list[Path]:
+        """Class folders of a set without an index in which there is nothing at all."""
+        roots = [] if self._index is not None else [root for _, root in self._splits or [(SPLITS[0], self.path)]]
+        return [folder for root in roots for folder in sorted(root.iterdir()) if folder.is_dir() and not any(folder.iterdir())]
+
+    def _strays(self) -> Iterator[str]:
+        """Pictures that belong to no class, or beside folders of splits to no split; a line each, or a line a folder."""
+        if self._index is not None:
+            return
+        for root in {self.path, *(root for _, root in self._splits)}:
+            for file in sorted(root.iterdir()):
+                if file.suffix.lower() in SUFFIXES and file.is_file():
+                    yield f"{file}: left out, for it is in no folder of a class"
+        beside = [p for p in sorted(self.path.iterdir()) if p.is_dir() and p.name.lower() not in SPLIT_NAMES]
+        for folder in beside if self._splits else ():
+            count = sum(file.suffix.lower() in SUFFIXES for file in folder.rglob("*"))
+            if count:
+                yield f"{folder}: {count:,} pictures left out, for it is in no folder of a split"
 
     @cached_property
     def vote_labels(self) -> LabelSet | None:
@@ -92,7 +114,7 @@ class Folder:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[Sample]:
-        self.problems.clear()
+        self.problems[:] = self._strays()
         yield from samples_of(self.path, self._rows, self._sample, lambda row: "", self.problems)
 
     def _sample(self, row: dict[str, str]) -> Sample:
@@ -103,6 +125,8 @@ class Folder:
         except ValueError as error:
             raise ValueError(f"{self.path / INDEX}, {row['file']}: {error}") from error
         file = self.path / row["file"]
+        if not file.resolve().is_relative_to(self.path.resolve()):
+            raise ValueError(f"{self.path / INDEX}: {row['file']} lies outside the set")
         return Sample(as_stored(read_file(file, LIMITS.bytes), str(file)), label, split, row["file"], votes, row["subject"])
 
 
@@ -116,10 +140,18 @@ def _votes(cells: list[str]) -> np.ndarray | None:
     return np.array([int(cell) for cell in cells], np.uint8) if any(cells) else None
 
 
+def _ask_for_a_folder_s_name(name: str) -> None:
+    """Raises ValueError for a class that cannot be one folder inside another, such as `../x`."""
+    if not name.strip(". ") or set(name) & set('/\\:*?"<>|') or not name.isprintable():
+        raise ValueError(f"class {name!r:.60} cannot be the name of a folder; rename it by a map given as --labels")
+
+
 class FolderWriter:
     """PNG files in `split/class/number.png`, and the index."""
 
     def __init__(self, path: Path, labels: LabelSet, vote_labels: LabelSet | None = None) -> None:
+        for name in labels:
+            _ask_for_a_folder_s_name(name)
         self.path, self.labels, self.vote_labels = path, labels, vote_labels
         path.mkdir(parents=True, exist_ok=True)
         self._index = RowFile(path / INDEX, [*COLUMNS, *(vote_labels or ())])

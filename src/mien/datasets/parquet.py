@@ -114,7 +114,9 @@ class ParquetDataset:
         index = self._label(row["label"])
         votes = None if row.get("votes") is None else np.array(row["votes"], np.uint8)
         split = split_named(row["split"]) if row.get("split") else SPLITS[0]
-        return Sample(as_stored(data), index, split, str(number), votes, row.get("subject") or "")
+        return Sample(
+            as_stored(data), index, split, str(number), votes, "" if row.get("subject") is None else str(row["subject"])
+        )
 
     def _label(self, said: Any) -> int:
         if self._map and said is not None:

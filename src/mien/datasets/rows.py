@@ -14,16 +14,27 @@ PART = ".part"
 class RowFile:
     """`put(row)` for each row, in the same order as before: those that an earlier run wrote, `done`, are passed over."""
 
-    def __init__(self, path: Path, header: Sequence[str]) -> None:
+    def __init__(self, path: Path, header: Sequence[str] = ()) -> None:
+        """Without a header, `begin` gives it before the first row."""
         self.path, self._new = path, path.with_name(path.name + PART)
         lines = _whole_lines(self._new)
         self._file = self._new.open("a", newline="", encoding="utf-8")
         self._writer: Any = csv.writer(self._file)
-        if not lines:
-            self._writer.writerow(header)
+        self.header: list[str] = []
         self.done = max(lines - 1, 0)
+        if lines:
+            with self._new.open(newline="", encoding="utf-8") as begun:
+                self.header = next(csv.reader(begun))
+        elif header:
+            self.begin(header)
         self.number = 0
         """Of the next row."""
+
+    def begin(self, header: Sequence[str]) -> None:
+        """Write the header, unless an earlier run did."""
+        if not self.header:
+            self.header = list(header)
+            self._writer.writerow(header)
 
     def put(self, row: Sequence[object]) -> None:
         if self.number >= self.done:

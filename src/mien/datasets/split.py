@@ -1,8 +1,9 @@
 """Part a set into training, validation and test, or into folds: samples in, the same with other splits out.
 
 A sample's place follows from a hash of whose face it is, or of its picture where that is not known, and from nothing else:
-faces of one person, and copies of one picture, stay together, and samples that are added later move no old one. The price
-is that shares are as even as chance makes them (for 500 samples and a tenth, give or take 7), in each class alike."""
+faces of one person, and copies of a picture of nobody in particular, stay together, and samples that are added later move
+no old one. The price is that shares are as even as chance makes them (for 500 samples and a tenth, give or take 7), in each
+class alike."""
 
 from __future__ import annotations
 
@@ -26,6 +27,9 @@ class Split:
     seed: int = 0
     within: tuple[str, ...] = ()
     """Only samples of these splits are parted anew; empty: all."""
+    folds: int = 0
+    """Instead of shares: so many folds, of which `fold` becomes PublicTest and the others Training."""
+    fold: int = 0
 
     def __post_init__(self) -> None:
         insist(
@@ -33,12 +37,15 @@ class Split:
             ("validation", 0 <= self.validation < 1, "0 to less than 1"),
             ("test", 0 <= self.test < 1, "0 to less than 1"),
             ("test", self.validation + self.test < 1, f"less than 1 with validation, {self.validation}"),
+            ("fold", self.fold < max(self.folds, 1), f"0 to less than folds, {self.folds}"),
             ("within", set(self.within) <= set(SPLITS), ", ".join(SPLITS)),
         )
 
     def __call__(self, sample: Sample) -> Sample:
         if self.within and sample.split not in self.within:
             return sample
+        if self.folds:
+            return replace(sample, split=SPLITS[fold_of(sample, self.folds, self.seed) == self.fold])
         at = place(sample, self.seed)
         name = SPLITS[2] if at < self.test else SPLITS[1] if at < self.test + self.validation else SPLITS[0]
         return replace(sample, split=name)
@@ -61,13 +68,26 @@ class Parted:
 
     def __init__(self, dataset: Dataset, split: Split) -> None:
         self.dataset, self.split = dataset, split
-        self.labels, self.vote_labels, self.problems = dataset.labels, dataset.vote_labels, dataset.problems
+        self.apart = 0
+        """Pictures of the last pass that are in several splits: copies of several people's, or not parted anew."""
+        self.labels, self.vote_labels = dataset.labels, dataset.vote_labels
+
+    @property
+    def problems(self) -> list[str]:
+        return self.dataset.problems
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __iter__(self) -> Iterator[Sample]:
-        return map(self.split, self.dataset)
+        where: dict[bytes, str] = {}
+        apart: set[bytes] = set()
+        for sample in map(self.split, self.dataset):
+            image = image_id(sample.image)
+            if where.setdefault(image, sample.split) != sample.split:
+                apart.add(image)
+            yield sample
+        self.apart = len(apart)
 
 
 def shared_people(samples: Iterable[tuple[str, str]]) -> dict[str, Collection[str]]:

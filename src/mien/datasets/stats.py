@@ -114,7 +114,8 @@ def counts_png(found: Stats) -> bytes:
     axes.set_xticks(at, list(found.labels))
     axes.set(ylabel="samples", title=f"{len(found):,} samples")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    if counts:
+        axes.legend(frameon=False)
     return drawn(figure)
 
 

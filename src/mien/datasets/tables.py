@@ -29,6 +29,7 @@ from mien.labels import CKPLUS, FER2013, LabelSet
 CKEXTENDED = "ckextended"
 """In the name of a file: 7 is contempt, after FER2013's seven."""
 LEVELS = np.array([str(level) for level in range(256)], object)
+HEADER = ("emotion", "pixels", "Usage")
 csv.field_size_limit(10_000_000)
 
 
@@ -99,19 +100,15 @@ class CsvFaces:
     def _rows(self, problems: list[str] | None = None) -> Iterator[tuple[list[str], int]]:
         """The rows after the first that hold anything, and their lines."""
         with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            rows = csv.reader(file)
-            next(rows, None)
-            while True:
+            for number, line in enumerate(file, 1):  # line by line: a quote that is not closed costs one
                 try:
-                    row = next(rows)
-                except StopIteration:
-                    return
+                    row = next(csv.reader([line.rstrip("\r\n")]), [])
                 except csv.Error as error:
                     if problems is not None:
-                        problems.append(f"{self.path}, line {rows.line_num}: {error}")
-                else:
-                    if row:
-                        yield row, rows.line_num
+                        problems.append(f"{self.path}, line {number}: {error}")
+                    continue
+                if row and number > 1:
+                    yield row, number
 
     def _sample(self, numbered: tuple[list[str], int]) -> Sample:
         row, line = numbered
@@ -167,22 +164,30 @@ def _square(text: str, size: int) -> np.ndarray:
 
 
 class CsvWriter:
-    """The challenge's form: square gray faces; numbers where the labels are FER2013's seven, names otherwise."""
+    """The challenge's form: square gray faces; numbers where the labels are FER2013's seven, names otherwise; and a column
+    `subject` where the first face has one."""
 
     def __init__(self, path: Path, labels: LabelSet, vote_labels: LabelSet | None = None) -> None:
         self.labels = labels
-        self._rows = RowFile(path, ("emotion", "pixels", "Usage"))
+        self._rows = RowFile(path)
         self.done = self._rows.done
 
     def __call__(self, sample: Sample) -> None:
         image = sample.image
         if image.ndim != 2 or image.shape[0] != image.shape[1]:
             raise ValueError(f"{sample.key}: {image.shape}; csv holds square gray faces, Parquet and folders hold all")
+        self._rows.begin([*HEADER, "subject"] if sample.subject else HEADER)
+        whose = [sample.subject] if "subject" in self._rows.header else []
+        if sample.subject and not whose:
+            raise ValueError(
+                f"{sample.key}: a face of {sample.subject}, where the first was of nobody; npz and Parquet hold both"
+            )
         label = sample.label if self.labels == FER2013 else self.labels[sample.label]
-        self._rows.put([label, " ".join(LEVELS[image.ravel()]), sample.split])
+        self._rows.put([label, " ".join(LEVELS[image.ravel()]), sample.split, *whose])
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._rows.begin(HEADER)
         self._rows.close(whole=kind is None)

@@ -76,7 +76,7 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if self.path.exists() and not is_store(self.path):
+        if not is_store(self.path) and (self.path.exists() or self.path.suffix != VERSIONED):
             raise ValueError(f"{self.path} is no folder of versions; give a name that is not there yet, such as faces{VERSIONED}")
 
     @property
@@ -101,8 +101,11 @@ class Store:
         return self._read(fitting[0])
 
     def _read(self, file: Path) -> Version:
-        raw = json.loads(file.read_text(encoding="utf-8"))
-        return Version(**{**raw, "labels": tuple(raw["labels"]), "vote_labels": tuple(raw["vote_labels"])})
+        try:
+            raw = json.loads(file.read_text(encoding="utf-8"))
+            return Version(**{**raw, "labels": tuple(raw["labels"]), "vote_labels": tuple(raw["vote_labels"])})
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{file} is not what a version is told by: {error!r}") from error
 
     def rows(self, id: str = "") -> Iterator[Row]:
         """The samples of a version without their pictures, in order."""
@@ -263,9 +266,18 @@ class VersionedDataset:
         self.problems.clear()
         return samples_of(self.path, self.store.rows(self.version.id), self._sample, lambda row: f"{row.key}: ", self.problems)
 
+    def whole(self) -> Iterator[Sample]:
+        """The samples, for a version made of them. Raises ValueError at the end where one could not be read: what is lost
+        must not pass for what was removed."""
+        yield from self
+        if self.problems:
+            raise ValueError(f"{len(self.problems):,} samples cannot be read, such as {self.problems[0]}; no version was made")
+
     def _sample(self, row: Row) -> Sample:
-        votes = None if row.votes is None else np.array(row.votes, np.uint8)
-        return Sample(self.store.picture(row.image), self._names.index(row.label), row.split, row.key, votes, row.subject)
+        votes, image = None if row.votes is None else np.array(row.votes, np.uint8), self.store.picture(row.image)
+        if image_id(image).hex() != row.image:
+            raise ValueError(f"the picture {row.image[:DIGITS]} is not the one that was stored")
+        return Sample(image, self._names.index(row.label), row.split, row.key, votes, row.subject)
 
 
 def _nameless(subject: str) -> str:

@@ -68,8 +68,9 @@ def frontal(chips: np.ndarray, landmarks: np.ndarray, symmetry: bool = True) -> 
     out = chips.copy()
     if not len(chips):
         return out, np.zeros(0, bool)
-    pose = estimate(landmarks)
-    accepted = (np.abs(pose.yaw) <= STEEPEST) & (pose.error <= LARGEST_ERROR) & (pose.toward[:, 2] > 0)
+    known = np.isfinite(landmarks).all(axis=(1, 2))
+    pose = estimate(np.where(known[:, None, None], landmarks, 0))
+    accepted = known & (np.abs(pose.yaw) <= STEEPEST) & (pose.error <= LARGEST_ERROR) & (pose.toward[:, 2] > 0)
     for i in np.flatnonzero(accepted):
         out[i] = _frontal(chips[i], pose.matrix[i], pose.centre[i], pose.toward[i], symmetry)
     return out, accepted

@@ -25,8 +25,12 @@ class OneSplit:
 
     def __init__(self, dataset: Dataset, folds: int, seed: int) -> None:
         self.dataset, self.folds, self.seed = dataset, folds, seed
-        self.labels, self.vote_labels, self.problems = dataset.labels, dataset.vote_labels, dataset.problems
+        self.labels, self.vote_labels = dataset.labels, dataset.vote_labels
         self.fold: list[int] = []
+
+    @property
+    def problems(self) -> list[str]:
+        return self.dataset.problems
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
@@ -12,16 +13,18 @@ from mien.image import encode
 from mien.training.augmentation import Augment
 from mien.training.config import RECIPES
 from mien.training.mixing import Mix, plan
+from mien.training.overrides import overridden
 
 GAP, SCALE = 2, 2
 """White pixels between chips, and by how much these are enlarged."""
 
 
-def contact_sheet(dataset: Dataset, model: str, faces: int, times: int, seed: int = 0) -> bytes:
-    """The first faces of each class in turn, with the augmentation of the network's recipe. Raises ValueError."""
+def contact_sheet(dataset: Dataset, model: str, faces: int, times: int, seed: int = 0, settings: Sequence[str] = ()) -> bytes:
+    """The first faces of each class in turn, with the augmentation of the network's recipe, `settings` of which are
+    `name=value`. Raises ValueError."""
     if model not in RECIPES:
         raise ValueError(f"no recipe for {model!r}; there are: {', '.join(RECIPES)}")
-    config = RECIPES[model]
+    config = overridden(RECIPES[model], settings)
     chips = config.preprocessing.pixels(_some(dataset, faces)).astype(np.float32)
     augment, how = Augment(config.augmentation, seed), np.random.default_rng(seed)
     columns = [chips]
