@@ -1,7 +1,8 @@
-"""pyarrow, which is an extra: what it is wanted for in, the module with its part for Parquet out."""
+"""pyarrow, which is an extra: what it is wanted for in, the module with its part for Parquet out; a file in, batches out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mien.errors import needs
@@ -15,3 +16,10 @@ def arrow(what: str = "Parquet") -> Any:
     except ImportError:
         raise needs("data", f"{what} (pyarrow)") from None
     return pyarrow
+
+
+def batches(file: Any, rows: int, columns: Sequence[str] | None = None) -> Iterator[Any]:
+    """Record batches of at most so many rows of a ParquetFile, in order, one row group after another: read in one go, its
+    threads run ahead of a slow reader until all of the file is in memory (2.6 GB of 2.4, measured)."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)

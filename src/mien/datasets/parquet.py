@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from mien.arrow import arrow as pyarrow
+from mien.arrow import batches
 from mien.datasets.base import SPLITS, Sample, as_stored, columns_in, labels_of, samples_of, split_named
 from mien.datasets.label_map import LabelMap
 from mien.image import encode
@@ -82,7 +83,7 @@ class ParquetDataset:
             raise ValueError(
                 f"{self.path}: labels are numbers, and the file does not say which names they stand for; a label map can"
             )
-        for batch in self._file.iter_batches(GROUP, columns=[self._columns["label"]]):
+        for batch in batches(self._file, GROUP, [self._columns["label"]]):
             names |= set(batch.column(0).to_pylist()) - {None}
         return labels_of(names)
 
@@ -101,7 +102,7 @@ class ParquetDataset:
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         columns = self._columns
-        for batch in self._file.iter_batches(ROWS, columns=list(columns.values())):
+        for batch in batches(self._file, ROWS, list(columns.values())):
             for row in batch.to_pylist():
                 yield {kind: row[name] for kind, name in columns.items()}
 

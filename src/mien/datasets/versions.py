@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from mien.arrow import arrow
+from mien.arrow import arrow, batches
 from mien.datasets.base import VERSIONED, Sample, as_stored, samples_of
 from mien.datasets.label_map import LabelMap
 from mien.datasets.look import image_id
@@ -110,7 +110,7 @@ class Store:
     def rows(self, id: str = "") -> Iterator[Row]:
         """The samples of a version without their pictures, in order."""
         file = arrow().parquet.ParquetFile(self._of(self.version(id).id))
-        for batch in file.iter_batches(ROWS):
+        for batch in batches(file, ROWS):
             for row in batch.to_pylist():
                 if not (row["subject"] and self._forgotten and _nameless(row["subject"]) in self._forgotten):
                     yield Row(**{**row, "votes": None if row["votes"] is None else tuple(row["votes"])})
