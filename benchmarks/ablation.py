@@ -25,9 +25,11 @@ from mien.training.trainer import Trainer
 from results import write
 
 ALL = Augmentation()
-GEOMETRY = replace(NONE, mirror=True, rotation=ALL.rotation, scale=ALL.scale, shift=ALL.shift, shear=ALL.shear)
+MIRROR = replace(NONE, mirror=True)
+GEOMETRY = replace(MIRROR, rotation=ALL.rotation, scale=ALL.scale, shift=ALL.shift, shear=ALL.shear)
 BASE = TrainConfig(
     options={"stem": 8, "widths": (16, 32, 64, 128), "depths": (1, 1, 1, 1), "excited": 0},
+    augmentation=MIRROR,
     epochs=12,
     warmup=1.0,
     votes=0.0,
@@ -35,15 +37,15 @@ BASE = TrainConfig(
 )
 AUGMENTED = {
     "no augmentation": NONE,
-    "mirror": replace(NONE, mirror=True),
     "mirror and geometry": GEOMETRY,
     "mirror, geometry, light": replace(ALL, erase=0),
-    "and random crops": replace(ALL, crop=0.2),
-    "and mixup": replace(ALL, mixup=0.2),
-    "and cutmix": replace(ALL, cutmix=1.0),
+    "mirror, geometry, light, erasing": ALL,
+    "all these and random crops": replace(ALL, crop=0.2),
+    "all these and mixup": replace(ALL, mixup=0.2),
+    "all these and cutmix": replace(ALL, cutmix=1.0),
 }
 ARMS = {
-    "base: mirror, geometry, light, erasing": BASE,
+    "base: mirror": BASE,
     **{name: replace(BASE, augmentation=a) for name, a in AUGMENTED.items()},
     **{f"class weights: {how}": replace(BASE, class_weights=how) for how in ("inverse", "effective")},
     **{name.replace("_", " on "): replace(BASE, sampling=name) for name in SAMPLING},

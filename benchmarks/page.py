@@ -313,7 +313,7 @@ Images/s of a whole step, augmentation included. "mien's calls": models/on_torch
 {data}
 {data_source}
 What data work is worth: one small net (8-16-32-64-128 channels), 12 epochs, one change an arm, fitted on Training, scored on
-PublicTest. `base` has the default augmentation, and every other arm that too unless it says otherwise.
+PublicTest. Every arm but those of augmentation has the base's, the mirror image.
 
 {ablation}
 {ablation_source}
