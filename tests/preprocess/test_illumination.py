@@ -54,3 +54,9 @@ def test_a_card_names_it_and_pixels_have_it():
 def test_a_card_with_an_unknown_name_is_refused(wrong):
     with pytest.raises(ValueError, match="wanted"):
         Preprocessing(**wrong)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_colour_is_refused_with_what_was_wanted(name):
+    with pytest.raises(ValueError, match="gray uint8 chips"):
+        ILLUMINATION[name](noise(2, 48, 48, 3))

@@ -6,7 +6,8 @@ work on a scale of their own are brought back to gray levels by their 1st and 99
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 
 import numpy as np
 
@@ -22,6 +23,19 @@ TILES = 4
 """Of `clahe`, along each side of a chip."""
 
 
+def _of_gray(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """The function, behind a look at what it is given. Raises ValueError for anything but gray chips."""
+
+    @wraps(change)
+    def asked(chips: np.ndarray) -> np.ndarray:
+        if chips.ndim != 3 or chips.dtype != np.uint8:
+            raise ValueError(f"gray uint8 chips (n, h, w) were wanted; got {chips.dtype} of shape {chips.shape}")
+        return change(chips)
+
+    return asked
+
+
+@_of_gray
 def histogram_equalisation(chips: np.ndarray) -> np.ndarray:
     """All gray levels equally frequent (Gonzalez and Woods, "Digital Image Processing")."""
     import cv2
@@ -29,11 +43,13 @@ def histogram_equalisation(chips: np.ndarray) -> np.ndarray:
     return _each(cv2.equalizeHist, chips)
 
 
+@_of_gray
 def equalisation_and_linear(chips: np.ndarray) -> np.ndarray:
     """The mean of histogram equalisation, which overdoes local contrast, and of a linear stretch (Kuo et al. 2018)."""
     return _gray((histogram_equalisation(chips) + _stretched(chips.astype(np.float32))) / 2, chips)
 
 
+@_of_gray
 def clahe(chips: np.ndarray) -> np.ndarray:
     """Histogram equalisation by tiles, with limited contrast (Zuiderveld 1994)."""
     import cv2
@@ -41,6 +57,7 @@ def clahe(chips: np.ndarray) -> np.ndarray:
     return _each(cv2.createCLAHE(clipLimit=2.0, tileGridSize=(TILES, TILES)).apply, chips)
 
 
+@_of_gray
 def log_dct(chips: np.ndarray) -> np.ndarray:
     """The logarithm without its lowest cosines (Chen, Er and Wu 2006)."""
     h, w = chips.shape[1:]
@@ -48,6 +65,7 @@ def log_dct(chips: np.ndarray) -> np.ndarray:
     return _gray(_stretched(_filtered(_logarithm(chips), kept)), chips)
 
 
+@_of_gray
 def difference_of_gaussians(chips: np.ndarray) -> np.ndarray:
     """Gamma, difference of Gaussians (1 and 2 pixels), contrast equalisation (Tan and Triggs 2010, their constants)."""
     h, w = chips.shape[1:]
@@ -58,6 +76,7 @@ def difference_of_gaussians(chips: np.ndarray) -> np.ndarray:
     return _gray(_stretched(np.tanh(x / 10)), chips)
 
 
+@_of_gray
 def homomorphic(chips: np.ndarray) -> np.ndarray:
     """Low frequencies of the logarithm weakened, high ones strengthened (Oppenheim, Schafer and Stockham 1968)."""
     h, w = chips.shape[1:]
@@ -66,6 +85,7 @@ def homomorphic(chips: np.ndarray) -> np.ndarray:
     return _gray(_stretched(np.exp(_filtered(_logarithm(chips), gain))), chips)
 
 
+@_of_gray
 def isotropic_diffusion(chips: np.ndarray) -> np.ndarray:
     """The face over its light, a smooth surface near it (Gross and Brajovic 2003, isotropic); solved exactly by cosines."""
     h, w = chips.shape[1:]
@@ -74,8 +94,8 @@ def isotropic_diffusion(chips: np.ndarray) -> np.ndarray:
     return _gray(_stretched(chips / np.maximum(light, 1)), chips)
 
 
-def _each(change: object, chips: np.ndarray) -> np.ndarray:
-    changed = [change(np.ascontiguousarray(chip)) for chip in chips]  # type: ignore[operator]
+def _each(change: Callable[[np.ndarray], np.ndarray], chips: np.ndarray) -> np.ndarray:
+    changed = [change(np.ascontiguousarray(chip)) for chip in chips]
     return _gray(np.stack(changed), chips) if changed else chips.copy()
 
 
