@@ -51,7 +51,8 @@ def up(value: float, digits: int = 3) -> str:
 
 def source(name: str) -> str:
     r = load(name)
-    return f"`{COMMANDS[name]}`, {r['date']}, commit {r['commit']}, {r['machine']}.\n"
+    told = f", {r['date']}, commit {r['commit']}, {r['machine']}" if r["date"] else ""
+    return f"`{COMMANDS[name]}`{told}.\n"
 
 
 def models() -> str:
@@ -229,6 +230,8 @@ def ablation() -> str:
         [r["arm"], r["seeds"], *(down(r[k]) for k in ("accuracy", "macro_f1", "recall_disgust", "recall_fear")), up(r["ece"])]
         for r in load("ablation")["rows"]
     ]
+    if not rows:
+        return "Not yet measured.\n"
     return table(["arm", "seeds", "accuracy", "macro-F1", "disgust found", "fear found", "ECE"], rows)
 
 
