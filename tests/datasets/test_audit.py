@@ -148,6 +148,7 @@ def written(path, samples):
     return path
 
 
+@pytest.mark.slow
 def test_the_command_line_audits_cleans_and_gets_everything_back(tmp_path):
     pytest.importorskip("pyarrow")
     samples = [Sample(noise(48, 48, seed=i // 2), i % 7 if i == 1 else 0, "Training", str(i)) for i in range(8)]

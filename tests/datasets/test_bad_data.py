@@ -181,6 +181,7 @@ def test_a_picture_that_was_exchanged_is_not_passed_on(tmp_path):
     assert "not the one that was stored" in dataset.problems[0]
 
 
+@pytest.mark.slow
 def test_the_original_is_not_cleaned_twice_over_its_versions(tmp_path):
     source = npz(tmp_path / "d.npz")
     (tmp_path / "a.csv").write_text("key,action,reason\n1,remove,blank\n")

@@ -45,6 +45,7 @@ def drawn_from(card, n=20_000):
     return logits, (rng.random((n, 1)) > below).sum(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("temperature", "bend"), [(1.7, 0.0), (2.5, 0.4)])
 def test_the_calibration_that_was_applied_is_found_again(temperature, bend):
     card = ModelCard("t", LabelSet(tuple("abcde")), Preprocessing(), "", temperature=temperature, bend=bend)

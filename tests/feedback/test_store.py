@@ -129,6 +129,7 @@ def test_what_is_erased_is_not_on_the_disk(tmp_path):
     assert all(b"a-name-to-look-for" not in file.read_bytes() for file in tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_what_was_erased_while_somebody_read_is_forgotten_later(tmp_path):
     store = Store(tmp_path)
     reader = sqlite3.connect(tmp_path / FILE)
