@@ -130,7 +130,8 @@ def test_actions_are_written_read_and_checked(tmp_path):
 
 def test_the_page_shows_what_was_found_and_escapes_it():
     faces = Faces([face(0, 3), face(0, 4, key="<b>"), *[face(i, 2) for i in range(5, 9)]])
-    page = report(audit(faces), faces, "set <1>")
+    found = audit(faces)
+    page = report(found, summary(found), faces, "set <1>")
     assert "Audit of set &lt;1&gt;" in page
     assert "&lt;b&gt;" in page
     assert page.count("data:image/png") >= 2

@@ -48,17 +48,17 @@ def audit(
     dataset = opened(source, labels)
     with progress(source.name, len(dataset)) as step:
         found = look_through(dataset, alike=near, faces=_detector(faces), predictions=_array(predictions), step=step)
-    proposed = actions(found)
+    told = summary(found)
     if to:
         to.mkdir(parents=True, exist_ok=True)
-        write_actions(proposed, to / ACTIONS)
-        (to / REPORT).write_text(report(found, dataset, source.name), encoding="utf-8")
-        (to / "audit.json").write_text(dumps(summary(found), indent=2) + "\n", encoding="utf-8")
+        write_actions(actions(found), to / ACTIONS)
+        (to / REPORT).write_text(report(found, told, dataset, source.name), encoding="utf-8")
+        (to / "audit.json").write_text(dumps(told, indent=2) + "\n", encoding="utf-8")
     tell(found.problems, to)
     if json:
-        typer.echo(dumps(summary(found), indent=2))
+        typer.echo(dumps(told, indent=2))
     else:
-        _show(summary(found))
+        _show(told)
     if to:
         typer.echo(f"see {to / REPORT}; edit {to / ACTIONS}, then: mien data clean {source} --apply {to / ACTIONS}", err=True)
     raise typer.Exit(FAILED if found.problems else 0)

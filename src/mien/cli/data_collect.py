@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,11 +37,10 @@ def collect(
 
     Nothing is kept without a `yes`, nor of frames with no face or several."""
     from mien.datasets.collect import SIDE, Session
-    from mien.datasets.versions import DIGITS, Store
-    from mien.labels import FER2013, LabelSet
+    from mien.datasets.versions import Store
 
     versions = Store(store)
-    labels = LabelSet(versions.version().labels) if versions.head else FER2013
+    labels = _labels(versions)
     asked = [name.strip() for name in expressions.split(",") if name.strip()] or list(labels)
     for name in asked:
         labels.index(name)
@@ -58,9 +56,7 @@ def collect(
         typer.echo("Nothing was kept.")
         return
     reason = f"collected from {subject} in session {session.id}; consent: {WORDS}"
-    voters = LabelSet(versions.version().vote_labels) if versions.head and versions.version().vote_labels else None
-    made = versions.commit(_with_old(versions, new), labels, voters, reason, source=camera)
-    typer.echo(f"{store}: {made.id[:DIGITS]}, {made.samples:,} samples, {len(new)} of them new")
+    _added(versions, new, labels, reason, {}, camera)
 
 
 def _shown(session: Session, camera: str, name: str, each: int) -> list[Sample]:
@@ -77,12 +73,21 @@ def _shown(session: Session, camera: str, name: str, each: int) -> list[Sample]:
     return taken
 
 
-def _with_old(versions: Store, new: list[Sample]) -> Iterator[Sample]:
-    from mien.datasets.versions import VersionedDataset
+def _added(versions: Store, new: list[Sample], labels: LabelSet, reason: str, reasons: dict[str, str], source: str) -> None:
+    """A version of what there is and these samples; says so."""
+    from mien.datasets.versions import DIGITS, VersionedDataset
 
-    if versions.head:
-        yield from VersionedDataset(versions.path).whole()
-    yield from new
+    old = VersionedDataset(versions.path) if versions.head else None
+    samples = chain(old.whole() if old else (), new)
+    made = versions.commit(samples, labels, old.vote_labels if old else None, reason, reasons=reasons, source=source)
+    typer.echo(f"{versions.path}: {made.id[:DIGITS]}, {made.samples:,} samples, {len(new)} of them new")
+
+
+def _labels(versions: Store) -> LabelSet:
+    """The dataset's; FER2013's where there is none yet."""
+    from mien.labels import FER2013, LabelSet
+
+    return LabelSet(versions.version().labels) if versions.head else FER2013
 
 
 def forget(
@@ -105,17 +110,16 @@ def gather(
     ] = None,
 ) -> None:
     """Take in what people gave on the server's pages: faces that were collected there, and corrections with a picture."""
-    from mien.datasets.versions import DIGITS, Store
+    from mien.datasets.versions import Store
     from mien.feedback.corrections import Corrections
     from mien.feedback.store import Store as Kept
-    from mien.labels import FER2013, LabelSet
     from mien.serving.settings import data_folder
 
     folder = data or data_folder()
     if not folder.is_dir():
         raise FileNotFoundError(f"no data folder at {folder}; mien serve --check names the one it uses")
     versions = Store(store)
-    labels = LabelSet(versions.version().labels) if versions.head else FER2013
+    labels = _labels(versions)
     there = {row.key for row in versions.rows()} if versions.head else set()
     kept = Kept(folder)
     found = [_given(row, png, labels) for row, png in Corrections(kept, ()).collected()]
@@ -124,12 +128,8 @@ def gather(
     if not new:
         typer.echo(f"{store}: nothing new in {folder}")
         return
-    voters = LabelSet(versions.version().vote_labels) if versions.head and versions.version().vote_labels else None
     reasons = {sample.key: reason for sample, reason in found}
-    made = versions.commit(
-        _with_old(versions, new), labels, voters, "given on the server's pages", reasons=reasons, source=str(folder)
-    )
-    typer.echo(f"{store}: {made.id[:DIGITS]}, {made.samples:,} samples, {len(new)} of them new")
+    _added(versions, new, labels, "given on the server's pages", reasons, str(folder))
 
 
 def _given(row: dict[str, Any], png: bytes, labels: LabelSet) -> tuple[Sample, str]:

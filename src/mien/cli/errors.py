@@ -22,16 +22,16 @@ def complain(message: str) -> None:
     typer.echo(f"mien: {printable(message)}", err=True)
 
 
-def tell(problems: Sequence[str], folder: Path | None = None, file: Path | None = None) -> None:
+def tell(problems: Sequence[str], folder: Path | None = None, file: Path | None = None, before: Sequence[str] = ()) -> None:
     """Name the first items that were left out of a set, and count the rest; all of them stand in a file of the folder, or,
-    where there are more, in `file`."""
+    where there are more, in `file`, behind those that were named `before`."""
     for problem in problems[:NAMED]:
         complain(f"left out: {problem}")
     more = len(problems) > NAMED
     kept = folder / LEFT_OUT if folder and problems else file if more else None
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text("".join(f"{printable(p)}\n" for p in problems), encoding="utf-8")
+        kept.write_text("".join(f"{printable(p)}\n" for p in [*before, *problems]), encoding="utf-8")
     if more:
         complain(f"left out: {len(problems) - NAMED} more" + (f", see {kept}" if kept else ""))
 

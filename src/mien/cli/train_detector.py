@@ -50,7 +50,7 @@ def train_detector(
     trainer = DetectorTrainer(config, fitted, run, _chips(close_ups), score)
     with bars(trainer) as (callbacks, report):
         trainer.fit(callbacks, report)
-    tell([*photos.problems, *trainer.scenes.broken.values()], run)
+    tell(list(trainer.scenes.broken.values()), run, before=photos.problems)
     card = finish(trainer, chosen, _command(config, data, run, close_ups))
     for name, measured in card.metrics.items():
         r = measured["bands"]["readable"]

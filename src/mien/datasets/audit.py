@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mien.datasets.base import SPLITS, Dataset, Sample
+from mien.datasets.base import SPLITS, Dataset, Sample, by_split
 from mien.datasets.look import Look, look, thumbnail
 from mien.datasets.twins import near, same
 from mien.datasets.votes import most_people
@@ -87,9 +87,7 @@ class Audit:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Samples of each label in each split that is there."""
-        number = Counter(zip(self.splits, self.targets, strict=True))
-        there = [split for split in SPLITS if split in set(self.splits)]
-        return {split: {name: number[split, i] for i, name in enumerate(self.labels)} for split in there}
+        return by_split(Counter(zip(self.splits, self.targets, strict=True)), self.labels)
 
     def cross_split(self) -> dict[str, int]:
         """`first/second` -> rows of the second split whose picture is in the first, too."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
-from mien.datasets.audit import LOOK, Audit, summary
+from mien.datasets.audit import LOOK, Audit
 from mien.datasets.base import Dataset
 from mien.image import encode
 from mien.page import page, picture, table
@@ -24,12 +25,11 @@ NAMES = {
 }  # fmt: skip
 
 
-def report(found: Audit, dataset: Dataset, name: str) -> str:
-    """The page. The dataset is read once more, for the pictures that are shown."""
+def report(found: Audit, s: Mapping[str, Any], dataset: Dataset, name: str) -> str:
+    """The page; `s` is the audit's summary. The dataset is read once more, for the pictures that are shown."""
     sections = list(_sections(found))
     wanted = {row for _, _, rows, _ in sections for row in rows}
     images = _images(dataset, {found.keys[row] for row in wanted})
-    s = summary(found)
     across = "".join(f"<li>{html.escape(pair)}: {n:,}" for pair, n in s["cross_split"].items())
     body = [
         table(("found", "samples"), [(NAMES[k], f"{s[k]:,}") for k in NAMES if s[k] is not None]),

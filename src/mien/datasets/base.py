@@ -148,6 +148,12 @@ def split_named(name: str) -> str:
     return found
 
 
+def by_split(number: Mapping[tuple[str, int], int], labels: LabelSet) -> dict[str, dict[str, int]]:
+    """Samples of each split and label -> of each label in each split that is there."""
+    there = {split for split, _ in number}
+    return {split: {name: number.get((split, i), 0) for i, name in enumerate(labels)} for split in SPLITS if split in there}
+
+
 def labels_of(names: Iterable[str]) -> LabelSet:
     """The label set of class names that were found: FER2013's where they are of its seven, CK+'s where contempt is the
     only other, the alphabet's order otherwise."""

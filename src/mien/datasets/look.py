@@ -60,9 +60,14 @@ def image_id(image: np.ndarray) -> bytes:
     return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).digest()
 
 
+def gray_levels(image: np.ndarray) -> np.ndarray:
+    """uint8 (h, w) or RGB (h, w, 3) -> uint8 (h, w)."""
+    return gray(image[None])[0] if image.ndim == 3 else image
+
+
 def look(image: np.ndarray) -> Look:
     """uint8 (h, w) or RGB (h, w, 3) -> what can be told of it."""
-    levels = gray(image[None])[0] if image.ndim == 3 else image
+    levels = gray_levels(image)
     sharp = float(sharpness(levels[None])[0]) if min(levels.shape) > 2 else 0.0
     mean, deviation = float(levels.mean()), float(levels.std())
     height, width = levels.shape
@@ -79,7 +84,7 @@ def perceptual(levels: np.ndarray) -> int:
 
 def thumbnail(image: np.ndarray, side: int = 16) -> np.ndarray:
     """float32 (side * side,): the picture small, without mean and spread, so that a product of two is their correlation."""
-    levels = gray(image[None])[0] if image.ndim == 3 else image
+    levels = gray_levels(image)
     small = resize(levels, side, side).astype(np.float32).ravel()
     small -= small.mean()
     return small / max(float(np.linalg.norm(small)), 1e-6)

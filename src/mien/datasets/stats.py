@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from mien.datasets.balance import WEIGHTS, class_weights
-from mien.datasets.base import SPLITS, Dataset
+from mien.datasets.base import SPLITS, Dataset, by_split
+from mien.datasets.look import gray_levels
 from mien.datasets.split import shared_people
-from mien.image import gray, resize
+from mien.image import resize
 from mien.labels import LabelSet
 from mien.page import drawn, pyplot
 
@@ -41,8 +42,7 @@ class Stats:
         return sum(self.number.values())
 
     def counts(self) -> dict[str, dict[str, int]]:
-        there = [split for split in SPLITS if any(s == split for s, _ in self.number)]
-        return {split: {name: self.number[split, i] for i, name in enumerate(self.labels)} for split in there}
+        return by_split(self.number, self.labels)
 
     def mean_faces(self) -> dict[str, np.ndarray]:
         """uint8 (SIDE, SIDE) of each label that has samples."""
@@ -88,7 +88,7 @@ def stats(dataset: Dataset, step: Callable[[int], None] = lambda done: None) -> 
     """Read the set once; `step` is told how many samples are read."""
     found = Stats(dataset.labels)
     for number, sample in enumerate(dataset, 1):
-        levels = gray(sample.image[None])[0] if sample.image.ndim == 3 else sample.image
+        levels = gray_levels(sample.image)
         found.number[sample.split, sample.label] += 1
         found.sizes[levels.shape[1], levels.shape[0]] += 1
         found.coloured += sample.image.ndim == 3

@@ -224,8 +224,7 @@ async def sessions(request: Request) -> JSONResponse:
     """Your live sessions, the newest first; with the scope `dashboard` everybody's."""
     service, client = client_for(request, "sessions")
     allowed(service, client)
-    for live in list(service.cameras):
-        await _written(service, client, live.session)
+    await asyncio.gather(*(_written(service, client, live.session) for live in list(service.cameras)))
     return JSONResponse(await asyncio.to_thread(service.sessions.all, client.sees))
 
 

@@ -94,5 +94,5 @@ def set_up_logs(as_json: bool) -> None:
     for name in ("", "mien.serve", "uvicorn", "uvicorn.error"):  # the first: libraries that log for themselves
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
-        told = as_json and name == "mien.serve"  # which would log the addresses of sockets, with their keys
+        told = as_json and name == "mien.serve"  # uvicorn would log the addresses of sockets, with their keys
         logger.setLevel(logging.INFO if told else logging.WARNING)

@@ -7,7 +7,7 @@ import numpy as np
 
 from mien.datasets.balance import class_weights, oversampled, smote
 from mien.errors import needs
-from mien.training.config import SMOTE, TrainConfig
+from mien.training.config import OVERSAMPLE, SMOTE, TrainConfig
 from mien.training.tensors import Tensors
 
 
@@ -39,7 +39,7 @@ def rows_of(config: TrainConfig, fitted: Tensors) -> Tensors:
 def order(config: TrainConfig, rows: Tensors, epoch: int, n: int) -> np.ndarray:
     """The rows (n,) of an epoch: each once, or, oversampling, so that all classes come equally often."""
     draw = np.random.default_rng([config.seed, epoch])
-    if config.sampling != "oversample":
+    if config.sampling != OVERSAMPLE:
         return draw.permutation(len(rows))[:n]
     return draw.permutation(oversampled(rows.targets, draw))[:n]
 

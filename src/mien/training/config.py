@@ -11,6 +11,7 @@ from mien.card import Preprocessing
 from mien.datasets.balance import WEIGHTS
 from mien.errors import config_in, insist
 from mien.training.augmentation import NONE, Augmentation
+from mien.training.standardise import STANDARDISE
 
 OPTIMIZERS = ("sgd", "adam")
 SAMPLING = OVERSAMPLE, SMOTE, SMOTE_EMBEDDINGS = "oversample", "smote", "smote_embeddings"
@@ -74,7 +75,7 @@ class TrainConfig:
             ("class_weights", self.class_weights in ("", *WEIGHTS), " or ".join(WEIGHTS)),
             ("sampling", self.sampling in ("", *SAMPLING), " or ".join(SAMPLING)),
             ("adjust_loss", self.adjust_loss >= 0, "0 or more"),
-            ("standardise", self.standardise in ("", "feature", "zca"), "feature or zca"),
+            ("standardise", self.standardise in ("", *STANDARDISE), " or ".join(STANDARDISE)),
             ("sampling", self.sampling != SMOTE_EMBEDDINGS or not self.standardise, "another one beside standardise"),
             ("votes", self.votes >= 0, "0 or more"),
             ("adjust", self.adjust >= 0, "0 or more"),

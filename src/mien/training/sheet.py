@@ -7,6 +7,7 @@ from itertools import islice
 
 import numpy as np
 
+from mien.card import Preprocessing
 from mien.datasets import Dataset
 from mien.datasets.base import SPLITS
 from mien.image import encode
@@ -25,7 +26,7 @@ def contact_sheet(dataset: Dataset, model: str, faces: int, times: int, seed: in
     if model not in RECIPES:
         raise ValueError(f"no recipe for {model!r}; there are: {', '.join(RECIPES)}")
     config = overridden(RECIPES[model], settings)
-    chips = config.preprocessing.pixels(_some(dataset, faces)).astype(np.float32)
+    chips = _some(dataset, config.preprocessing, faces).astype(np.float32)
     augment, how = Augment(config.augmentation, seed), np.random.default_rng(seed)
     columns = [chips]
     for epoch in range(times):
@@ -37,19 +38,16 @@ def contact_sheet(dataset: Dataset, model: str, faces: int, times: int, seed: in
     return encode(_pasted(np.stack(columns, axis=1)))
 
 
-def _some(dataset: Dataset, faces: int) -> np.ndarray:
+def _some(dataset: Dataset, preprocessing: Preprocessing, faces: int) -> np.ndarray:
     """Chips of Training, one of each class after another."""
-    from mien.card import Preprocessing
-
-    by_class: dict[int, list[np.ndarray]] = {}
-    most = -(-faces // len(dataset.labels)) + faces
+    by_class: list[list[np.ndarray]] = [[] for _ in dataset.labels]
     for sample in dataset:
-        mine = by_class.setdefault(sample.label, [])
-        if sample.split == SPLITS[0] and len(mine) < most:
-            mine.append(Preprocessing().pixels(sample.image[None])[0])
-        if len(by_class) == len(dataset.labels) and sum(map(len, by_class.values())) >= 20 * faces:
-            break
-    rounds = zip(*(by_class[label] for label in sorted(by_class) if by_class[label]), strict=False)
+        mine = by_class[sample.label]
+        if sample.split == SPLITS[0] and len(mine) < faces:
+            mine.append(preprocessing.pixels(sample.image[None])[0])
+            if all(len(chips) == faces for chips in by_class):
+                break
+    rounds = zip(*(chips for chips in by_class if chips), strict=False)
     chosen = list(islice((chip for one in rounds for chip in one), faces))
     if not chosen:
         raise ValueError("no samples in the split Training")
