@@ -27,8 +27,12 @@ def _to_range(x: Any, xp: Any) -> Any:
     return x / 127.5 - 1
 
 
-NORMALISE: dict[str, Callable[[Any, Any], Any]] = {"sample": _per_sample, "range": _to_range}
-"""`sample`: zero mean, unit deviation per chip, so light and contrast of the photo do not matter. `range`: -1..1."""
+def _to_unit(x: Any, xp: Any) -> Any:
+    return x / 255
+
+
+NORMALISE: dict[str, Callable[[Any, Any], Any]] = {"sample": _per_sample, "range": _to_range, "unit": _to_unit}
+"""`sample`: zero mean, unit deviation per chip, so light and contrast of the photo do not matter. `range`: -1..1. `unit`: 0..1."""
 
 
 ILLUMINATION = Catalog(

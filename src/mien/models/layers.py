@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import keras
 from keras import layers
+
+
+def dense_heads(x: Any, heads: Mapping[str, int]) -> dict[str, Any]:
+    """Embeddings (n, d) -> {head: logits (n, classes)}."""
+    return {name: layers.Dense(classes, name=name)(x) for name, classes in heads.items()}
+
+
+def averaged_maps(x: Any, heads: Mapping[str, int]) -> dict[str, Any]:
+    """Maps (n, h, w, d) -> {head: logits (n, classes)} without a dense layer: one map a class, averaged (Lin et al. 2014)."""
+    return {
+        name: layers.GlobalAveragePooling2D(name=name)(layers.Conv2D(classes, 3, padding="same")(x))
+        for name, classes in heads.items()
+    }
 
 
 def conv(x: Any, filters: int, kernel: int = 3, strides: int = 1, activation: str | None = "relu") -> Any:
@@ -21,3 +36,25 @@ def squeeze_excite(x: Any, ratio: int = 4) -> Any:
     s = layers.Conv2D(filters // ratio, 1, activation="relu")(s)
     s = layers.Conv2D(filters, 1, activation="sigmoid")(s)
     return layers.Multiply()([x, s])
+
+
+def embedding(net: keras.Model, head: str) -> Any:
+    """What the head reads: the tensor (n, d) before its dense layer and dropout, or the average (n, d) of the maps before its
+    last convolution. Raises ValueError for a net whose head is neither."""
+    last = next((op for op in net.operations if op.name == head), None)
+    if isinstance(last, layers.Dense):
+        return _before(last, layers.Dropout).output
+    if isinstance(last, layers.GlobalAveragePooling2D) and isinstance(_maker(last.input), layers.Conv2D):
+        return layers.GlobalAveragePooling2D()(_maker(last.input).input)
+    raise ValueError(f"{head} of {net.name} is neither a dense layer nor an average of maps; it has no embedding")
+
+
+def _maker(tensor: Any) -> Any:
+    """The layer that a tensor comes from."""
+    return tensor._keras_history.operation
+
+
+def _before(op: Any, passed: type) -> Any:
+    """The layer before this one that is not of the kind that is passed over."""
+    before = _maker(op.input)
+    return _before(before, passed) if isinstance(before, passed) else before

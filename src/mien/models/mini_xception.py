@@ -8,6 +8,8 @@ from typing import Any
 import keras
 from keras import layers, regularizers
 
+from mien.models.layers import averaged_maps
+
 L2 = 0.01  # as in the authors' code
 
 
@@ -22,7 +24,7 @@ def mini_xception(
         x = layers.Activation("relu")(layers.BatchNormalization()(x))
     for width in widths:
         x = _block(x, width)
-    return keras.Model(inputs, {name: _head(x, name, classes) for name, classes in heads.items()})
+    return keras.Model(inputs, averaged_maps(x, heads))
 
 
 def _block(x: Any, width: int) -> Any:
@@ -36,8 +38,3 @@ def _block(x: Any, width: int) -> Any:
 def _separable(x: Any, width: int) -> Any:
     l2 = regularizers.L2(L2)
     return layers.SeparableConv2D(width, 3, padding="same", use_bias=False, depthwise_regularizer=l2, pointwise_regularizer=l2)(x)
-
-
-def _head(x: Any, name: str, classes: int) -> Any:
-    """No dense layer: one map a class, averaged."""
-    return layers.GlobalAveragePooling2D(name=name)(layers.Conv2D(classes, 3, padding="same")(x))

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from mien.models.layers import conv, squeeze_excite
+from mien.models.layers import conv, dense_heads, squeeze_excite
 
 
 def resnet(
@@ -34,7 +34,7 @@ def resnet(
             x = _block(x, width, strides=2 if number == 0 else 1, excite=stage >= len(widths) - excited)
     x = layers.GlobalAveragePooling2D(name="embedding")(x)
     x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, {name: layers.Dense(classes, name=name)(x) for name, classes in heads.items()})
+    return keras.Model(inputs, dense_heads(x, heads))
 
 
 def _block(x: Any, width: int, strides: int, excite: bool) -> Any:
