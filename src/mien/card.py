@@ -32,7 +32,7 @@ def _to_unit(x: Any, xp: Any) -> Any:
 
 
 NORMALISE: dict[str, Callable[[Any, Any], Any]] = {"sample": _per_sample, "range": _to_range, "unit": _to_unit}
-"""`sample`: zero mean, unit deviation per chip, so light and contrast of the photo do not matter. `range`: -1..1. `unit`: 0..1."""
+"""`sample`: zero mean, unit deviation per chip, so light and contrast of the photo do not matter. `range`: -1..1; `unit`: 0..1."""
 
 
 ILLUMINATION = Catalog(
