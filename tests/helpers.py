@@ -93,3 +93,24 @@ def filmed(path: Path, seconds: int = 2, rate: int = 15) -> Path:
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     return path
+
+
+def faces_file(path, n=160):
+    """Two easily told classes (bright above or below) in FER2013's form, with votes."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, n) * 3
+    images = rng.integers(60, 120, (n, 48, 48)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[slice(0, 20) if label else slice(28, 48)] += 100
+    votes = np.zeros((n, 10), np.uint8)
+    votes[np.arange(n), np.where(labels == 3, 1, 4)] = 10
+    np.savez(path, images=images, labels=labels, usage=np.arange(n) % 4 // 3, ferplus_votes=votes)
+    return path
+
+
+def small(**more):
+    """The config of a run of seconds."""
+    from mien.training.config import TrainConfig
+
+    options = {"stem": 4, "widths": (8, 8), "depths": (1, 1), "excited": 1}
+    return TrainConfig(**{"options": options, "epochs": 3, "batch_size": 16, "learning_rate": 0.05, "warmup": 0.5, **more})

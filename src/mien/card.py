@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ def _to_unit(x: Any, xp: Any) -> Any:
 
 
 NORMALISE: dict[str, Callable[[Any, Any], Any]] = {"sample": _per_sample, "range": _to_range, "unit": _to_unit}
-"""`sample`: zero mean, unit deviation per chip, so light and contrast of the photo do not matter. `range`: -1..1; `unit`: 0..1."""
+"""`sample`: zero mean and unit deviation, so light and contrast of the photo do not matter; `range`: -1..1; `unit`: 0..1."""
 
 
 ILLUMINATION = Catalog(
@@ -131,6 +131,12 @@ def _read(path: str | Path, kind: type, wanted: tuple[str, ...]) -> dict[str, An
     if unknown:
         raise ValueError(f"unknown fields: {', '.join(sorted(unknown))}")
     return raw
+
+
+def as_input(x: np.ndarray, shape: Sequence[Any]) -> np.ndarray:
+    """Normalised chips (n, size, size, depth) as a net of this input takes them: a still is a clip (n, frames, size, size,
+    depth) in which nothing moves."""
+    return np.repeat(x[:, None], shape[1], axis=1) if len(shape) == 5 else x
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -37,11 +37,12 @@ def needs(extra: str, what: str) -> MissingExtra:
     return MissingExtra(f"{what} needs an extra package; install it with: pip install 'mien[{extra}]'")
 
 
-def insist(record: object, *rules: tuple[str, bool, str]) -> None:
-    """Rules of field, whether it holds, and what was wanted. Raises ValueError for the first that does not hold."""
+def insist(record: object, *rules: tuple[str, bool, str], within: str = "") -> None:
+    """Rules of field, whether it holds, and what was wanted; `within`: the field that holds the record. Raises ValueError for
+    the first that does not hold."""
     for name, holds, wanted in rules:
         if not holds:
-            raise ValueError(f"{name} is {getattr(record, name)!r}; wanted {wanted}")
+            raise ValueError(f"{within}{'.' * bool(within)}{name} is {getattr(record, name)!r}; wanted {wanted}")
 
 
 @contextmanager

@@ -164,3 +164,13 @@ def test_a_trunk_begins_with_the_weights_of_a_file(tmp_path):
     net = MODELS["transfer"]({"labels": 7}, weights=str(tmp_path / "trunk.weights.h5"), **options)
     name = "block_3_expand"
     assert np.array_equal(net.get_layer(name).get_weights()[0], trunk.get_layer(name).get_weights()[0])
+
+
+def test_names_of_layers_do_not_depend_on_what_was_built_before(name):
+    from mien.models import MODELS
+    from mien.models.layers import names
+
+    first, second = (names(MODELS[name]({"labels": 7})) for _ in range(2))
+    assert first == second
+    assert len(set(first)) == len(first)
+    assert "labels" in first

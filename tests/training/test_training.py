@@ -10,39 +10,10 @@ import time
 import numpy as np
 import pytest
 
-from helpers import noise
+from helpers import faces_file, noise, small
 
 pytest.importorskip("keras")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-
-
-def faces_file(path, n=160):
-    """Two easily told classes (bright above or below) in FER2013's form, with votes."""
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, n) * 3
-    images = rng.integers(60, 120, (n, 48, 48)).astype(np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        image[slice(0, 20) if label else slice(28, 48)] += 100
-    votes = np.zeros((n, 10), np.uint8)
-    votes[np.arange(n), np.where(labels == 3, 1, 4)] = 10
-    np.savez(path, images=images, labels=labels, usage=np.arange(n) % 4 // 3, ferplus_votes=votes)
-    return path
-
-
-def small(**more):
-    from mien.training.config import TrainConfig
-
-    options = {"stem": 4, "widths": (8, 8), "depths": (1, 1), "excited": 1}
-    return TrainConfig(**{"options": options, "epochs": 3, "batch_size": 16, "learning_rate": 0.05, "warmup": 0.5, **more})
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    from mien.card import Preprocessing
-    from mien.datasets import open_dataset
-    from mien.training.tensors import read
-
-    return read(open_dataset(faces_file(tmp_path_factory.mktemp("data") / "f.npz")), Preprocessing())
 
 
 def test_a_run_learns_and_leaves_a_folder_that_serves(data, tmp_path):
@@ -71,7 +42,7 @@ def test_training_and_serving_give_the_net_the_same_input(data):
 
     from mien.training.trainer import Normalise
 
-    for normalise in ("sample", "range"):
+    for normalise in ("sample", "range", "unit"):
         from mien.card import Preprocessing
 
         p = Preprocessing(normalise=normalise)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.card import ModelCard
+from mien.card import ModelCard, as_input
 from mien.labels import LabelSet
 from mien.runtime import Graph
 from mien.weights import find_graph
@@ -35,8 +35,8 @@ class OnnxClassifier:
         size, given = self.card.preprocessing.size, next(iter(graph.inputs.values()))
         if graph.outputs.get(self.card.output, [None])[-1] != len(self.labels):
             raise ValueError(f"{self.path}: no output {self.card.output!r} of {len(self.labels)} names in {self._graph.name}")
-        if given[1:3] != [size, size]:
-            raise ValueError(f"{self.path}: {self._graph.name} takes chips of {given[1:3]}, not {size}")
+        if given[-3:-1] != [size, size]:
+            raise ValueError(f"{self.path}: {self._graph.name} takes chips of {given[-3:-1]}, not {size}")
         return graph
 
     def __call__(self, chips: np.ndarray) -> np.ndarray:
@@ -51,6 +51,7 @@ class OnnxClassifier:
         return (logits + self._run(x[:, :, ::-1])) / 2 if self.card.mirror else logits
 
     def _run(self, x: np.ndarray) -> np.ndarray:
+        x = as_input(x, next(iter(self._net.inputs.values())))
         return self._net.run(np.ascontiguousarray(x), [self.card.output])[0]
 
     def __repr__(self) -> str:

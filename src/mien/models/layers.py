@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +38,21 @@ def squeeze_excite(x: Any, ratio: int = 4) -> Any:
     s = layers.Conv2D(filters // ratio, 1, activation="relu")(s)
     s = layers.Conv2D(filters, 1, activation="sigmoid")(s)
     return layers.Multiply()([x, s])
+
+
+def names(net: keras.Model) -> list[str]:
+    """Of its layers; Keras counts those without a name of their own on from net to net, here each net's begin anew:
+    conv2d, conv2d_1."""
+    counted: Counter[str] = Counter()
+    found = []
+    for layer in net.layers:
+        kind = re.sub(r"_\d+$", "", layer.name)
+        if kind.replace("_", "") == type(layer).__name__.lower():
+            found.append(f"{kind}_{counted[kind]}" if counted[kind] else kind)
+            counted[kind] += 1
+        else:
+            found.append(layer.name)
+    return found
 
 
 def embedding(net: keras.Model, head: str) -> Any:

@@ -54,15 +54,16 @@ def soft_targets(config: TrainConfig, rows: Tensors) -> np.ndarray:
     return soft.astype(np.float32)
 
 
-def relearn_head(head: keras.layers.Layer, embeddings: np.ndarray, targets: np.ndarray, seed: int) -> None:
-    """Fit the dense layer of the classes anew: a logistic regression on embeddings (n, d), as many of each class by SMOTE."""
+def relearn_head(head: keras.layers.Layer, embeddings: np.ndarray, targets: np.ndarray) -> None:
+    """Fit the dense layer of the classes anew: a logistic regression on embeddings (n, d)."""
     try:
         from sklearn.linear_model import LogisticRegression
     except ImportError:
-        raise needs("data", "SMOTE on embeddings (scikit-learn)") from None
-    x, y = smote(embeddings.astype(np.float32), targets, seed)
-    fitted = LogisticRegression(C=0.1, max_iter=300).fit(x, y)
+        raise needs("data", "fitting the head to the embedding (scikit-learn)") from None
+    fitted = LogisticRegression(C=0.1, max_iter=300).fit(embeddings, targets)
     kernel, bias = (np.array(w) for w in head.get_weights())
     kernel[:], bias[:] = 0, -30.0  # of classes without samples
-    kernel[:, fitted.classes_], bias[fitted.classes_] = fitted.coef_.T, fitted.intercept_
+    learnt = fitted.classes_ if len(fitted.classes_) > 2 else fitted.classes_[1:]  # of two, only the second has coefficients
+    kernel[:, fitted.classes_], bias[fitted.classes_] = 0, 0
+    kernel[:, learnt], bias[learnt] = fitted.coef_.T, fitted.intercept_
     head.set_weights([kernel, bias])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,62 @@ from mien.card import Preprocessing
 from mien.datasets.balance import WEIGHTS
 from mien.errors import config_in, insist
 from mien.training.augmentation import NONE, Augmentation
+from mien.training.overrides import merged
 from mien.training.standardise import STANDARDISE
 
-OPTIMIZERS = ("sgd", "adam")
+OPTIMIZERS = SGD, ADAM, ADAMW = "sgd", "adam", "adamw"
 SAMPLING = OVERSAMPLE, SMOTE, SMOTE_EMBEDDINGS = "oversample", "smote", "smote_embeddings"
 HEADS = LABELS, VOTES = "labels", "votes"
 """What the dataset's annotators said, and what a jury of people saw."""
+SCHEDULES = COSINE, CONSTANT, PLATEAU = "cosine", "constant", "plateau"
+KINDS = CROSS_ENTROPY, FOCAL = "cross_entropy", "focal"
+METRICS = CENTER, ISLAND, LOCALITY, TRIPLET, TUPLET = "center", "island", "locality", "triplet", "tuplet"
+PRECISIONS = "float32", "mixed_bfloat16", "mixed_float16"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What is made small, beside the second head's own loss (mien.training.losses, mien.training.metric)."""
+
+    kind: str = CROSS_ENTROPY
+    """Of the head on labels: `cross_entropy`, or `focal`, which counts what is right already for less (Lin et al. 2017)."""
+    gamma: float = 2.0
+    """Of the focal loss: how much less."""
+    weight: float = 1.0
+    """Of that head's loss; 0: the metric alone, and the head is fitted to the embedding at the end."""
+    metric: str = ""
+    """A loss on the embedding that draws a class's faces together: `center`, `island`, `locality`, `triplet`, `tuplet`. Alone,
+    `center` and `locality` are least where all faces lie at one point."""
+    metric_weight: float = 0.01
+    views: int = 1
+    """So many times each image comes in a batch, varied differently, their losses added (the Keras paper's sum over T)."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the learning rate goes, and when it is enough; `plateau` and `stop_after` look at PublicTest's accuracy."""
+
+    kind: str = COSINE
+    """`cosine`: to zero along a cosine; `constant`; `plateau`: times `factor` after `patience` epochs without a better one."""
+    factor: float = 0.5
+    patience: int = 5
+    stop_after: int = 0
+    """Epochs without a better one after which the run ends, with the best one's weights; 0: never."""
+    plain: int = 0
+    """The last so many epochs are without mixup and cutmix."""
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Other models whose answers are learnt beside the labels (Hinton et al. 2015)."""
+
+    teachers: tuple[str, ...] = ()
+    """Run folders, cards or names of packaged models; the mean of what several say. One of the same network as the run's own
+    is self-distillation (Furlanello et al. 2018)."""
+    weight: float = 0.5
+    """Of what they say; the labels have the rest."""
+    temperature: float = 2.0
+    """Logits, theirs and the net's, are divided by it."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +82,20 @@ class TrainConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
     epochs: int = 60
     batch_size: int = 128
-    optimizer: str = "sgd"
+    optimizer: str = SGD
     learning_rate: float = 0.1
-    """At the top, after `warmup` epochs; from there it falls along a cosine to zero."""
+    """At the top, after `warmup` epochs."""
     warmup: float = 2.0
+    schedule: Schedule = field(default_factory=Schedule)
     momentum: float = 0.9
     weight_decay: float = 5e-3
     """Decoupled: each step takes weight_decay x learning rate of every kernel."""
+    clip: float = 0.0
+    """Longest gradient, over all weights; longer ones are shortened to it; 0: none is."""
+    precision: str = "float32"
+    """Of the computation; weights stay float32. The mixed ones are for accelerators."""
     label_smoothing: float = 0.1
+    loss: Loss = field(default_factory=Loss)
     class_weights: str = ""
     """`inverse` or `effective` (mien.datasets.balance): rare classes weigh more in the loss; empty: all samples alike."""
     sampling: str = ""
@@ -50,6 +108,7 @@ class TrainConfig:
     """`feature` or `zca` (mien.training.standardise): by the training set's statistics, in the net itself; empty: not."""
     votes: float = 1.0
     """Weight of the second head's loss, over people's votes; 0: one head. Without votes in the data it is 0."""
+    distil: Distillation = field(default_factory=Distillation)
     ema: float = 0.998
     """Momentum of the moving average of the weights that is evaluated and saved; 0: none."""
     evaluate_every: int = 1
@@ -57,6 +116,8 @@ class TrainConfig:
     seed: int = 0
     start: str = ""
     """Run folder whose averaged weights are begun with; empty: from nothing."""
+    trainable: tuple[str, ...] = ()
+    """Names or patterns, such as block_1*, of the layers that learn, beside the heads; empty: all."""
     adjust: float = 0.0
     """Strength of the logit adjustment of the head on labels (Menon et al. 2021): 0 none, 1 as if all classes were
     equally frequent. Of what is made of the trained net, like `mirror`."""
@@ -69,45 +130,118 @@ class TrainConfig:
             ("epochs", self.epochs >= 1, "at least 1"),
             ("batch_size", self.batch_size >= 2, "at least 2"),
             ("learning_rate", self.learning_rate > 0, "more than 0"),
-            ("optimizer", self.optimizer in OPTIMIZERS, " or ".join(OPTIMIZERS)),
+            ("warmup", self.warmup >= 0, "0 or more"),
+            ("optimizer", self.optimizer in OPTIMIZERS, _either(OPTIMIZERS)),
+            ("clip", self.clip >= 0, "0 or more"),
+            ("precision", self.precision in PRECISIONS, _either(PRECISIONS)),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "0 to less than 1"),
             ("ema", 0 <= self.ema < 1, "0 to less than 1"),
-            ("class_weights", self.class_weights in ("", *WEIGHTS), " or ".join(WEIGHTS)),
-            ("sampling", self.sampling in ("", *SAMPLING), " or ".join(SAMPLING)),
+            ("class_weights", self.class_weights in ("", *WEIGHTS), _either(WEIGHTS)),
+            ("sampling", self.sampling in ("", *SAMPLING), _either(SAMPLING)),
             ("adjust_loss", self.adjust_loss >= 0, "0 or more"),
-            ("standardise", self.standardise in ("", *STANDARDISE), " or ".join(STANDARDISE)),
+            ("standardise", self.standardise in ("", *STANDARDISE), _either(STANDARDISE)),
             ("sampling", self.sampling != SMOTE_EMBEDDINGS or not self.standardise, "another one beside standardise"),
             ("votes", self.votes >= 0, "0 or more"),
             ("adjust", self.adjust >= 0, "0 or more"),
-            ("mirror", set(self.mirror) <= set(HEADS), " or ".join(HEADS)),
+            ("mirror", set(self.mirror) <= set(HEADS), _either(HEADS)),
             ("evaluate_every", self.evaluate_every >= 1, "at least 1"),
+            ("evaluate_every", self.evaluate_every == 1 or not self.watches, "1, since the schedule looks at every epoch"),
+            ("standardise", not (self.standardise and self.loss.metric), "nothing beside loss.metric"),
+            ("augmentation", not (self.augmentation.mixes and self.loss.metric), "no mixup and no cutmix beside loss.metric"),
+            ("adjust_loss", not (self.adjust_loss and not self.loss.weight), "0 where loss.weight is 0"),
         )
+        a, s, d = self.loss, self.schedule, self.distil
+        insist(
+            a,
+            ("kind", a.kind in KINDS, _either(KINDS)),
+            ("gamma", a.gamma >= 0, "0 or more"),
+            ("weight", a.weight >= 0, "0 or more"),
+            ("weight", a.weight > 0 or bool(a.metric), "more than 0 where there is no metric"),
+            ("metric", a.metric in ("", *METRICS), _either(METRICS)),
+            ("metric_weight", a.metric_weight > 0, "more than 0"),
+            ("views", 1 <= a.views <= 16, "1 to 16"),
+            within="loss",
+        )
+        insist(
+            s,
+            ("kind", s.kind in SCHEDULES, _either(SCHEDULES)),
+            ("factor", 0 < s.factor < 1, "more than 0, less than 1"),
+            ("patience", s.patience >= 1, "at least 1"),
+            ("stop_after", s.stop_after >= 0, "0 or more"),
+            ("plain", 0 <= s.plain <= self.epochs, f"0 to the {self.epochs} epochs"),
+            within="schedule",
+        )
+        insist(
+            d,
+            ("weight", 0 < d.weight <= 1, "more than 0, up to 1"),
+            ("temperature", d.temperature > 0, "more than 0"),
+            within="distil",
+        )
+
+    @property
+    def watches(self) -> bool:
+        """Whether what is scored decides how the run goes on."""
+        return self.schedule.kind == PLATEAU or self.schedule.stop_after > 0
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> TrainConfig:
+        """What `save` wrote; fields that were not yet there when it did have their defaults."""
         with config_in(path, "classifier"):
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            augmentation = raw.pop("augmentation")
-            augmentation["erase_side"] = tuple(augmentation["erase_side"])
-            raw["mirror"] = tuple(raw.get("mirror", ()))
-            return cls(preprocessing=Preprocessing(**raw.pop("preprocessing")), augmentation=Augmentation(**augmentation), **raw)
+            return merged(cls(), json.loads(path.read_text(encoding="utf-8")))
 
 
+def _either(names: tuple[str, ...]) -> str:
+    return " or ".join(names)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The mapping in a .toml or .json file. Raises ValueError that names the file and, where it can, the line."""
+    if path.suffix not in (".toml", ".json"):
+        raise ValueError(f"{path} is no config; a .toml or .json file was wanted")
+    text = path.read_text(encoding="utf-8")
+    try:
+        found = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} is no config: names with values were wanted")
+    return found
+
+
+def from_mapping(fields: Mapping[str, Any]) -> TrainConfig:
+    """The recipe of the network that is named, with these fields set."""
+    model = fields.get("model", TrainConfig.model)
+    return merged(recipe(model) if isinstance(model, str) else TrainConfig(), fields)
+
+
+PAPER = TrainConfig(
+    optimizer=ADAM,
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    label_smoothing=0.0,
+    votes=0.0,
+    ema=0.0,  # mini-Xception's strong L2 leaves variances near batch normalisation's epsilon; averaged weights do not fit them
+)
+"""What the papers leave at Keras's defaults."""
+GENTLE = replace(NONE, mirror=True, rotation=10, scale=0.1, shift=0.05)
+RANGE, UNIT = Preprocessing(normalise="range"), Preprocessing(normalise="unit")
 RECIPES = {
+    "big_xception": replace(PAPER, model="big_xception", preprocessing=RANGE, augmentation=GENTLE),
+    "cnn_lstm": TrainConfig(model="cnn_lstm", batch_size=32, votes=0.0),
+    "fully_convolutional": replace(PAPER, model="fully_convolutional", preprocessing=RANGE, augmentation=GENTLE),
+    "mini_xception": replace(PAPER, model="mini_xception", preprocessing=RANGE, augmentation=GENTLE),
     "resnet": TrainConfig(),
-    "mini_xception": TrainConfig(
-        model="mini_xception",
-        preprocessing=Preprocessing(normalise="range"),
-        augmentation=replace(NONE, mirror=True, rotation=10, scale=0.1, shift=0.05),
-        optimizer="adam",
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        label_smoothing=0.0,
-        votes=0.0,
-        ema=0.0,  # its strong L2 leaves variances near batch normalisation's epsilon; averaged weights do not fit them
-    ),
+    "sequential_cnn": replace(PAPER, model="sequential_cnn", preprocessing=UNIT, augmentation=NONE),
+    "transfer": replace(PAPER, model="transfer", preprocessing=RANGE, augmentation=GENTLE, options={"enlarge": 2}),
+    "tutorial_cnn": replace(PAPER, model="tutorial_cnn", preprocessing=UNIT, augmentation=GENTLE),
+    "vgg": TrainConfig(model="vgg"),
 }
 """What each network is trained with unless told otherwise; mini-Xception as the dissertation says (10 degrees, 10 %)."""
+
+
+def recipe(model: str) -> TrainConfig:
+    """The network's own, or the first one's for a network that has none."""
+    return RECIPES.get(model, TrainConfig(model=model))

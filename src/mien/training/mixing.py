@@ -24,6 +24,11 @@ def plan(a: Augmentation, draw: np.random.Generator, n: int) -> np.ndarray:
     return np.hstack([np.where(cut, 1.0, own)[:, None], box]).astype(np.float32)
 
 
+def unmixed(n: int) -> np.ndarray:
+    """The plan (n, 5) that leaves all as they are."""
+    return np.tile(np.array([1, 0, 0, 0, 0], np.float32), (n, 1))
+
+
 def mixed_targets(targets: np.ndarray, how: np.ndarray, batch: int) -> np.ndarray:
     """Target rows (n, k) of whole batches -> what each mixed chip shows, by share or by area."""
     area = (how[:, 3] - how[:, 1]) * (how[:, 4] - how[:, 2])

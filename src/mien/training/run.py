@@ -88,12 +88,22 @@ class Run(ABC, Generic[C]):
         self.restore()
         averaging = keras.callbacks.LambdaCallback(on_train_batch_end=self._average)
         for number in range(len(self.history), self.config.epochs):
+            if self.enough():
+                break
             row = self._row(number, [averaging, *callbacks])
             if not np.isfinite(row["loss"]):
                 raise ValueError(f"the loss is {row['loss']} after epoch {number + 1}: try a lower --learning-rate")
             self.history.append(row)
             self.checkpoint()
             report(row)
+        self.end()
+
+    def enough(self) -> bool:
+        """Whether to stop before the last epoch."""
+        return False
+
+    def end(self) -> None:
+        """What is done after the last epoch, also of a run that had ended before."""
 
     def begun_with(self, run: Path) -> list[np.ndarray]:
         """The averaged weights of another run. Raises ValueError where there are none, or they are of another network."""
@@ -139,10 +149,18 @@ class Run(ABC, Generic[C]):
         self.averaged()
         arrays: dict[str, Any] = {f"{name}_{i}": _array(v) for name, group in self._state() for i, v in enumerate(group)}
         arrays |= {f"average_{i}": w for i, w in enumerate(self.average)}
+        arrays |= self.extra()
         arrays["history"] = np.array(json.dumps(self.history))
         arrays["data"] = np.array(self.data_sha256())
         new = self.run / "checkpoint.new.npz"
-        np.savez(new, **arrays)
+        try:
+            np.savez(new, **arrays)
+        except OSError as error:
+            new.unlink(missing_ok=True)
+            whole = f"that of epoch {len(self.history) - 1} is whole" if len(self.history) > 1 else "there is none before it"
+            raise OSError(
+                f"the checkpoint of epoch {len(self.history)} could not be written to {self.run}: {error}; {whole}"
+            ) from error
         os.replace(new, self.run / "checkpoint.npz")
         write_history(self.history, self.run / "history.csv")
 
@@ -163,7 +181,15 @@ class Run(ABC, Generic[C]):
                 variable.assign(value)
         self.average = [arrays[f"average_{i}"] for i in range(len(self.raw.weights))]
         self.history = json.loads(str(arrays["history"]))
+        self.restore_extra(arrays)
         self.net.set_weights(self.average)
+
+    def extra(self) -> dict[str, np.ndarray]:
+        """What a kind of run keeps in its checkpoint beside the weights."""
+        return {}
+
+    def restore_extra(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take it back."""
 
     def _state(self) -> tuple[tuple[str, Sequence[Any]], ...]:
         return ("model", self.model.variables), ("optimizer", self.model.optimizer.variables)
@@ -171,9 +197,9 @@ class Run(ABC, Generic[C]):
 
 def compiled(model: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Any, **more: Any) -> None:
     """Ready to train, and to take a checkpoint: the optimizer has its variables; scales and biases do not decay."""
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "centers"])
     model.compile(optimizer, loss, jit_compile=False, **more)
-    optimizer.build(model.trainable_variables)
+    model.optimizer.build(model.trainable_variables)
 
 
 def cosine(learning_rate: float, warmup: float, epochs: int, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
-from mien.card import Preprocessing
+from mien.card import Preprocessing, as_input
+from mien.datasets.balance import smote
 from mien.labels import LabelSet
 from mien.models import MODELS
+from mien.models.layers import names
 from mien.models.on_torch import trained
 from mien.training.augmentation import Augment
-from mien.training.balance import log_prior, order, relearn_head, rows_of, soft_targets
-from mien.training.config import LABELS, SMOTE_EMBEDDINGS, VOTES, TrainConfig
+from mien.training.balance import order, relearn_head, rows_of
+from mien.training.config import ADAM, COSINE, LABELS, PLATEAU, SGD, SMOTE_EMBEDDINGS, VOTES, TrainConfig
+from mien.training.goals import Goal, goals, outputs, reached
 from mien.training.losses import soft_cross_entropy
-from mien.training.mixing import Mix, mixed_targets, plan
+from mien.training.mixing import Mix, mixed_targets, plan, unmixed
 from mien.training.run import Run, compiled, cosine
 from mien.training.standardise import CHIPS, Standardise
 from mien.training.tensors import Tensors
 
+SEEN = 2_000
+"""Training samples, at most, that are scored after an epoch, to be compared with those that are not fitted on."""
+
 
 def network(config: TrainConfig, labels: LabelSet, heads: Sequence[str] = (LABELS, VOTES)) -> keras.Model:
-    """The untrained net of a run: standardised chips in, {head: logits} out."""
+    """The untrained net of a run: normalised chips in, {head: logits} out."""
     keras.utils.set_random_seed(config.seed)
     p = config.preprocessing
     net: keras.Model = MODELS[config.model](
@@ -54,81 +63,124 @@ class Trainer(Run[TrainConfig]):
     def __init__(self, config: TrainConfig, data: Mapping[str, Tensors], run: Path) -> None:
         self.config, self.run = config, Path(run)
         self.fitted, self.chosen = data["Training"], data.get("PublicTest")
+        if config.watches and self.chosen is None:
+            raise ValueError("the schedule looks at PublicTest's accuracy, and the data has no split PublicTest (or val)")
         asked = bool(config.votes) and self.fitted.votes.any()
         self.heads = (LABELS, VOTES) if asked else (LABELS,)
         if not set(config.mirror) <= set(self.heads):
             raise ValueError(f"mirror is {', '.join(config.mirror)}; this run has the heads: {', '.join(self.heads)}")
         self.net = network(config, self.fitted.labels, self.heads)
-        self.raw = network(config, self.fitted.labels, self.heads)
-        self.rows = rows_of(config, self.fitted)
-        self.soft = soft_targets(config, self.rows)
-        self.augment = Augment(config.augmentation, config.seed)
+        with computing_in(config.precision):
+            self.raw = network(config, self.fitted.labels, self.heads)
+        freeze(self.raw, config.trainable, self.heads)
         self._adapt()
-        self.model = _trainee(self.raw, self.augment, config.preprocessing)
+        self.rows = rows_of(config, self.fitted)
+        self.goals = goals(config, self.rows, self.fitted, self.heads)
+        self.augment = Augment(config.augmentation, config.seed)
+        self.model = _trainee(self.raw, self.augment, config, self.goals, len(self.fitted.labels))
+        self.seen = self.fitted[np.sort(np.random.default_rng(config.seed).permutation(len(self.fitted))[:SEEN])]
+        self.best: list[np.ndarray] = []
         self.steps = len(self.fitted) // config.batch_size
         if self.steps < 1:
             raise ValueError(f"{len(self.fitted)} training samples do not fill one batch of {config.batch_size}")
         self._compile()
 
     def _adapt(self) -> None:
-        """Statistics of the training set into the net, where the config asks for them."""
+        """Statistics of the training set into the net, where the config asks for them; what it cannot do is said now."""
         c = self.config
         if c.standardise:
             some = np.random.default_rng(c.seed).permutation(len(self.fitted))[:CHIPS]
             chips = c.preprocessing.normalised(self.fitted.chips[np.sort(some)].astype(np.float32))
             self.raw.get_layer("standardise").adapt(chips)
-        if c.sampling == SMOTE_EMBEDDINGS and not isinstance(_head(self.raw), keras.layers.Dense):
-            raise ValueError(f"sampling is {c.sampling}, but {c.model} has no dense layer of the classes; take resnet")
+        relearns = f"sampling is {c.sampling}" if c.sampling == SMOTE_EMBEDDINGS else "" if c.loss.weight else "loss.weight is 0"
+        if relearns and not isinstance(_head(self.raw), keras.layers.Dense):
+            raise ValueError(f"{relearns}, but {c.model} has no dense layer of the classes; take resnet")
+        if c.augmentation.mixes and len(self.raw.input_shape) == 5:
+            raise ValueError(f"augmentation mixes chips, but {c.model} takes clips; set mixup and cutmix to 0")
 
     def _compile(self) -> None:
-        c = self.config
-        rate = cosine(c.learning_rate, c.warmup, c.epochs, self.steps)
-        if c.optimizer == "sgd":
-            optimizer = keras.optimizers.SGD(rate, c.momentum, nesterov=True, weight_decay=c.weight_decay or None)
+        c, rate = self.config, self._rate(0)
+        if c.schedule.kind == COSINE:
+            rate = cosine(c.learning_rate, c.warmup, c.epochs, self.steps)
+        common = {"weight_decay": c.weight_decay or None, "global_clipnorm": c.clip or None}
+        if c.optimizer == SGD:
+            optimizer = keras.optimizers.SGD(rate, c.momentum, nesterov=True, **common)
         else:
-            optimizer = keras.optimizers.Adam(rate, weight_decay=c.weight_decay or None)
-        prior = (c.adjust_loss * log_prior(self.fitted)).astype(np.float32)
-        losses: dict[str, Callable[[Any, Any], Any]] = {
-            LABELS: lambda y, z: soft_cross_entropy(y, z + keras.ops.convert_to_tensor(prior)),
-            VOTES: soft_cross_entropy,
-        }
-        weights = {LABELS: 1.0, VOTES: c.votes}
-        chosen = {h: losses[h] for h in self.heads}
-        compiled(self.model, optimizer, chosen, loss_weights={h: weights[h] for h in self.heads})
+            optimizer = (keras.optimizers.Adam if c.optimizer == ADAM else keras.optimizers.AdamW)(rate, **common)
+        weights = {name: goal.weight for name, goal in self.goals.items()}
+        compiled(self.model, optimizer, {name: goal.loss for name, goal in self.goals.items()}, loss_weights=weights)
+
+    def _rate(self, number: int) -> Any:
+        """The learning rate of an epoch, where it does not change within it; from the history alone."""
+        c = self.config
+        warm = min(1.0, (number + 1) / (c.warmup + 1))
+        if c.schedule.kind != PLATEAU:
+            return c.learning_rate * warm
+        return c.learning_rate * warm * c.schedule.factor ** _plateaus(self._accuracies()[:number], c.schedule.patience)
 
     def epoch(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> keras.callbacks.History:
-        c = self.config
+        c, batch = self.config, self.config.batch_size
+        if c.schedule.kind != COSINE:
+            self.model.optimizer.learning_rate.assign(self._rate(number))
         self.augment.begin(number)
-        drawn = order(c, self.rows, number, self.steps * c.batch_size)
+        drawn = order(c, self.rows, number, self.steps * batch)
+        if c.loss.views > 1:
+            drawn = np.tile(drawn.reshape(-1, batch), c.loss.views).ravel()
+        batch *= c.loss.views
         chips: Any = self.rows.chips[drawn]
-        targets = {LABELS: self.soft[drawn], VOTES: self.rows.votes[drawn]}
+        targets = {name: goal.targets[drawn] for name, goal in self.goals.items()}
         if c.augmentation.mixes:
-            how = plan(c.augmentation, np.random.default_rng([c.seed, number, 1]), len(drawn))
-            chips, targets = [chips, how], {head: mixed_targets(t, how, c.batch_size) for head, t in targets.items()}
-        return self.model.fit(
-            chips,
-            {head: targets[head] for head in self.heads},
-            batch_size=c.batch_size,
-            shuffle=False,
-            verbose=0,
-            callbacks=list(callbacks),
-        )
+            mixing = number < c.epochs - c.schedule.plain
+            how = plan(c.augmentation, np.random.default_rng([c.seed, number, 1]), len(drawn)) if mixing else unmixed(len(drawn))
+            chips, targets = [chips, how], {name: mixed_targets(t, how, batch) for name, t in targets.items()}
+        return self.model.fit(chips, targets, batch_size=batch, shuffle=False, verbose=0, callbacks=list(callbacks))
+
+    def enough(self) -> bool:
+        patience, seen = self.config.schedule.stop_after, self._accuracies()
+        return bool(patience and seen) and len(seen) - 1 - int(np.argmax(seen)) >= patience
+
+    def end(self) -> None:
+        if self.best:
+            self.average = self.best
+            self.net.set_weights(self.best)
+
+    def checkpoint(self) -> None:
+        seen = self._accuracies()
+        if self.config.schedule.stop_after and seen and int(np.argmax(seen)) == len(seen) - 1:
+            self.best = [np.array(w) for w in self.averaged().get_weights()]
+        super().checkpoint()
+
+    def extra(self) -> dict[str, np.ndarray]:
+        return {f"best_{i}": w for i, w in enumerate(self.best)}
+
+    def restore_extra(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.best = [arrays[f"best_{i}"] for i in range(len(self.raw.weights))] if "best_0" in arrays else []
+
+    def _accuracies(self) -> list[float]:
+        return [row["accuracy"] for row in getattr(self, "history", ()) if row.get("accuracy") is not None]
 
     def relearn(self) -> None:
-        """After the last epoch: what `sampling` does to the trained net."""
-        if self.config.sampling != SMOTE_EMBEDDINGS:
+        """After the last epoch: the head, where the epochs did not learn it or `sampling` wants it learnt anew."""
+        c = self.config
+        if c.sampling != SMOTE_EMBEDDINGS and c.loss.weight:
             return
         head = _head(self.net)
         embed = keras.Model(self.net.inputs, {LABELS: head.input})
-        embeddings = predict(embed, self.fitted, self.config.preprocessing)[LABELS]
-        relearn_head(head, embeddings, self.fitted.targets, self.config.seed)
+        x, y = predict(embed, self.fitted, c.preprocessing)[LABELS].astype(np.float32), self.fitted.targets
+        relearn_head(head, *(smote(x, y, c.seed) if c.sampling == SMOTE_EMBEDDINGS else (x, y)))
 
     def scores(self) -> dict[str, float]:
+        net, row = self.averaged(), dict[str, float]()
+        if not self.config.loss.weight:
+            return row
+        seen = predict(net, self.seen, self.config.preprocessing)
+        row["accuracy_training"] = float((seen[LABELS].argmax(1) == self.seen.targets).mean())
+        if self.chosen is None:
+            return row
         data = self.chosen
-        if data is None:
-            return {}
-        logits = predict(self.averaged(), data, self.config.preprocessing)
-        row = {"accuracy": float((logits[LABELS].argmax(1) == data.targets).mean())}
+        logits = predict(net, data, self.config.preprocessing)
+        row["accuracy"] = float((logits[LABELS].argmax(1) == data.targets).mean())
+        row["loss_public"] = _loss(logits[LABELS], data)
         if VOTES in logits:
             clear = data.votes.max(1) > 0.5
             right = logits[VOTES].argmax(1) == data.votes.argmax(1)
@@ -139,13 +191,62 @@ class Trainer(Run[TrainConfig]):
         return self.fitted.sha256()
 
 
-def _trainee(net: keras.Model, augment: Augment, preprocessing: Preprocessing) -> keras.Model:
-    inputs = [keras.Input((preprocessing.size, preprocessing.size, preprocessing.depth), dtype="uint8")]
-    x = augment(keras.layers.Rescaling(1.0)(inputs[0]))
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Layers that are made inside compute in this precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def freeze(net: keras.Model, trainable: Sequence[str], heads: Sequence[str]) -> None:
+    """Let only the layers of these names or patterns learn, and the heads; all, if there are none.
+
+    Raises ValueError for a name that is no layer's."""
+    if not trainable:
+        return
+    named = [(name, layer) for name, layer in zip(names(net), net.layers, strict=True) if layer.weights]
+    for wanted in trainable:
+        if not any(fnmatchcase(name, wanted) for name, _ in named):
+            there = ", ".join(name for name, _ in named)
+            raise ValueError(f"trainable is {wanted!r}, and no layer has such a name; there are: {there}")
+    for name, layer in named:
+        layer.trainable = name in heads or any(fnmatchcase(name, wanted) for wanted in trainable)
+
+
+def _trainee(net: keras.Model, augment: Augment, config: TrainConfig, wanted: Mapping[str, Goal], classes: int) -> keras.Model:
+    """Gray levels in; varied, normalised and through the net; an output for each goal out."""
+    p = config.preprocessing
+    inputs = [keras.Input((p.size, p.size, p.depth), dtype="uint8")]
+    x = keras.layers.Rescaling(1.0)(inputs[0])
+    frames = net.input_shape[1] if len(net.input_shape) == 5 else 1
+    x = augment(ops.repeat(x, frames, axis=0) if frames > 1 else x)
     if augment.augmentation.mixes:
         inputs.append(keras.Input((5,)))
         x = Mix()([x, inputs[1]])
-    return keras.Model(inputs if len(inputs) > 1 else inputs[0], trained(net)(Normalise(preprocessing)(x)))
+    x = Normalise(p)(x)
+    x = ops.reshape(x, (-1, *net.input_shape[1:])) if frames > 1 else x
+    given = trained(outputs(net, wanted))(x)
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], reached(config, given, wanted, classes))
+
+
+def _plateaus(accuracies: Sequence[float], patience: int) -> int:
+    """How often so many epochs went by without a better one."""
+    best, since, found = -1.0, 0, 0
+    for accuracy in accuracies:
+        best, since = (accuracy, 0) if accuracy > best else (best, since + 1)
+        if since == patience:
+            found, since = found + 1, 0
+    return found
+
+
+def _loss(logits: np.ndarray, data: Tensors) -> float:
+    """Cross-entropy against the labels."""
+    each = soft_cross_entropy(np.eye(logits.shape[1], dtype=np.float32)[data.targets], logits)
+    return float(keras.ops.convert_to_numpy(each).mean())
 
 
 def _head(net: keras.Model) -> Any:
@@ -158,8 +259,8 @@ def predict(net: keras.Model, data: Tensors, preprocessing: Preprocessing, batch
     """{head: logits (n, k)} of the net, in the order of the data."""
 
     def logits(chips: np.ndarray) -> dict[str, np.ndarray]:
-        said = net(preprocessing.normalised(chips.astype(np.float32)), training=False)
-        return {head: keras.ops.convert_to_numpy(z) for head, z in said.items()}
+        x = as_input(preprocessing.normalised(chips.astype(np.float32)), net.input_shape)
+        return {head: keras.ops.convert_to_numpy(z) for head, z in net(x, training=False).items()}
 
     parts = [logits(data.chips[i : i + batch]) for i in range(0, len(data), batch)]
     return {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}

@@ -96,6 +96,7 @@ function squareOf([left, top, right, bottom], crop) {
 function normalised(data, how) {
   const x = Float32Array.from(data);
   if (how === "range") return x.map((v) => v / 127.5 - 1);
+  if (how === "unit") return x.map((v) => v / 255);
   const [mean, deviation] = spread(x);
   const by = Math.max(deviation, 1); // a blank chip is not amplified
   return x.map((v) => (v - mean) / by);
