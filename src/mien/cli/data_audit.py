@@ -150,11 +150,11 @@ def clean(
     Versions can be listed, compared and got back: `mien data log`, `diff`, `checkout`."""
     from mien.datasets.audit import read_actions
     from mien.datasets.base import VERSIONED
-    from mien.datasets.clean import Cleaned
+    from mien.datasets.clean import Cleaned, by_key
     from mien.datasets.versions import DIGITS, VersionedDataset, is_store
     from mien.datasets.versions import Store as Versions
 
-    actions = {action.key: action for action in read_actions(apply)}
+    actions = by_key(read_actions(apply), apply)
     dataset = opened(source, labels)
     place = source if is_store(source) else store or source.with_name(source.name + VERSIONED)
     versions = Versions(place)
@@ -165,12 +165,12 @@ def clean(
             first = versions.commit(_counted(dataset, step), dataset.labels, dataset.vote_labels, "imported", source=source.name)
         tell(dataset.problems, file=place.with_name(f"{place.name}.left_out.txt"))
         typer.echo(f"{place}: {first.id[:DIGITS]}, {first.samples:,} samples, as they are in {source.name}")
-    now = VersionedDataset(place)
+    now, before = VersionedDataset(place), versions.head
     cleaned = Cleaned(now.whole(), now.labels, actions)
     made = versions.commit(cleaned, now.labels, now.vote_labels, reason or f"cleaned by {apply.name}", reasons=cleaned.reasons)
     for problem in cleaned.problems:
         complain(f"not done: {problem}")
-    done = ", ".join(f"{n:,} {change}" for change, n in made.changes.items() if n)
+    done = ", ".join(f"{n:,} {change}" for change, n in made.changes.items() if n) if made.id != before else ""
     typer.echo(f"{place}: {made.id[:DIGITS]}, {made.samples:,} samples; {done or 'nothing changed'}")
     typer.echo(f"use it as data, such as: mien data convert {place} cleaned.npz", err=True)
     raise typer.Exit(FAILED if cleaned.problems or dataset.problems else 0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from mien.cli.data_versions import added, existing, labels_of_store
+from mien.cli.errors import complain
 
 if TYPE_CHECKING:
     from mien.datasets import Sample
@@ -40,10 +43,10 @@ def collect(
     from mien.datasets.versions import Store
 
     versions = Store(store)
-    labels = _labels(versions)
+    labels = labels_of_store(versions)
+    versions.ask_for_consent(subject)
     asked = [name.strip() for name in expressions.split(",") if name.strip()] or list(labels)
-    for name in asked:
-        labels.index(name)
+    asked = list(dict.fromkeys(labels[labels.index(name)] for name in asked))
     if not subject.strip():
         raise ValueError("whose faces are they? give --subject, such as a number or a made-up name")
     typer.echo(ASKED.format(side=SIDE, store=store, subject=subject))
@@ -56,7 +59,7 @@ def collect(
         typer.echo("Nothing was kept.")
         return
     reason = f"collected from {subject} in session {session.id}; consent: {WORDS}"
-    _added(versions, new, labels, reason, {}, camera)
+    added(versions, new, labels, reason, {}, camera)
 
 
 def _shown(session: Session, camera: str, name: str, each: int) -> list[Sample]:
@@ -73,33 +76,12 @@ def _shown(session: Session, camera: str, name: str, each: int) -> list[Sample]:
     return taken
 
 
-def _added(versions: Store, new: list[Sample], labels: LabelSet, reason: str, reasons: dict[str, str], source: str) -> None:
-    """A version of what there is and these samples; says so."""
-    from mien.datasets.versions import DIGITS, VersionedDataset
-
-    old = VersionedDataset(versions.path) if versions.head else None
-    samples = chain(old.whole() if old else (), new)
-    made = versions.commit(samples, labels, old.vote_labels if old else None, reason, reasons=reasons, source=source)
-    typer.echo(f"{versions.path}: {made.id[:DIGITS]}, {made.samples:,} samples, {len(new)} of them new")
-
-
-def _labels(versions: Store) -> LabelSet:
-    """The dataset's; FER2013's where there is none yet."""
-    from mien.labels import FER2013, LabelSet
-
-    return LabelSet(versions.version().labels) if versions.head else FER2013
-
-
 def forget(
     store: Annotated[Path, typer.Argument(metavar="FOLDER.mien", help="Where versions are kept.")],
     subject: Annotated[str, typer.Argument(help="Who is to be taken out.")],
 ) -> None:
     """Take a person who takes consent back out of every version for good: the one command that deletes."""
-    from mien.datasets.versions import Store
-
-    gone = Store(store).forget(subject)
-    if not gone:
-        raise ValueError(f"{store}: no samples of a subject {subject!r}")
+    gone = existing(store).forget(subject)
     typer.echo(f"{store}: {gone:,} samples of {subject} are gone, from every version")
 
 
@@ -119,17 +101,26 @@ def gather(
     if not folder.is_dir():
         raise FileNotFoundError(f"no data folder at {folder}; mien serve --check names the one it uses")
     versions = Store(store)
-    labels = _labels(versions)
+    labels = labels_of_store(versions)
     there = {row.key for row in versions.rows()} if versions.head else set()
     kept = Kept(folder)
     found = [_given(row, png, labels) for row, png in Corrections(kept, ()).collected()]
     kept.close()
-    new = [sample for sample, _ in found if sample.key not in there]
+    new = [sample for sample, _ in found if sample.key not in there and _agreed(versions, sample)]
     if not new:
         typer.echo(f"{store}: nothing new in {folder}")
         return
     reasons = {sample.key: reason for sample, reason in found}
-    _added(versions, new, labels, "given on the server's pages", reasons, str(folder))
+    added(versions, new, labels, "given on the server's pages", reasons, str(folder))
+
+
+def _agreed(versions: Store, sample: Sample) -> bool:
+    try:
+        versions.ask_for_consent(sample.subject)
+    except ValueError as error:
+        complain(f"left out: {sample.key}: {error}")
+        return False
+    return True
 
 
 def _given(row: dict[str, Any], png: bytes, labels: LabelSet) -> tuple[Sample, str]:

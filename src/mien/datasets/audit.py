@@ -224,7 +224,8 @@ def _of_twins(found: Audit, group: Sequence[int]) -> Iterator[Action]:
         if row == kept and (agreed or found.splits[row] != SPLITS[0]):
             yield from () if agreed else (found.action(row, LOOK, "the same picture under another label"),)
         else:
-            yield found.action(row, REMOVE, "the same picture under another label", twin=kept)
+            other = kept if row != kept else next(one for one in group if one != row)
+            yield found.action(row, REMOVE, "the same picture under another label", twin=other)
 
 
 def _where(found: Audit, row: int, kept: int) -> str:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from mien.datasets.audit import RELABEL, REMOVE, Action
 from mien.datasets.base import Sample
 from mien.datasets.look import image_id
 from mien.labels import LabelSet
+
+
+def by_key(actions: Iterable[Action], file: Path) -> dict[str, Action]:
+    """Raises ValueError for a sample of which a file wants two different things."""
+    found: dict[str, Action] = {}
+    for action in actions:
+        other = found.setdefault(action.key, action)
+        if (other.action, other.to) != (action.action, action.to):
+            raise ValueError(f"{file}: {action.key} is there twice, with {other.action} and with {action.action}; leave one line")
+    return found
 
 
 @dataclass

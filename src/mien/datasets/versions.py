@@ -13,7 +13,7 @@ import getpass
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -54,6 +54,8 @@ class Version:
     """How many samples were added, removed, changed."""
     source: str = ""
     """What the samples came from, where that is no version."""
+    forgotten: int = 0
+    """Samples of people who took consent back since; `samples` are without them."""
 
 
 @dataclass(frozen=True)
@@ -119,22 +121,51 @@ class Store:
         """What the version changed: `key`, `change`, `reason`, `before`, `after`."""
         return arrow().parquet.read_table(self._of(self.version(id).id, ".changes")).to_pylist()
 
+    def between(self, before: str = "", after: str = "") -> list[dict[str, str]]:
+        """What leads from one version (default: the parent) to another (the newest), with the newest reason on the way to it."""
+        new = self.version(after)
+        if not before or self.version(before).id == new.parent:
+            return self.changes(new.id)
+        old = self.version(before)
+        rows = [{row.key: row for row in self.rows(id)} for id in (old.id, new.id)]
+        reasons: dict[str, str] = {}
+        at = new
+        while at.parent and at.id != old.id:
+            reasons = {change["key"]: change["reason"] for change in self.changes(at.id)} | reasons
+            at = self.version(at.parent)
+        return list(_changes(rows[0], rows[1], reasons, ""))
+
     def forget(self, subject: str) -> int:
-        """Take a person out of every version for good: how many samples. Their pictures are deleted, but those that are
-        others', too. The one thing that deletes."""
+        """Take a person out of every version for good: how many samples. Their rows are deleted, and their pictures, but
+        those that are others', too. The one thing that deletes. Raises ValueError for a person who is not there."""
         whose: dict[str, set[str]] = {}
         rows = [row for version in self.log() for row in self.rows(version.id)]
         for row in rows:
             whose.setdefault(row.image, set()).add(row.subject)
-        gone = {image for image, subjects in whose.items() if subjects == {subject}} & set(self._places)
-        for file in {self._places[image][0] for image in gone}:
-            table = arrow().parquet.read_table(file)
-            _whole(table.filter([image not in gone for image in table.column("image").to_pylist()]), file)
+        keys = {row.key for row in rows if row.subject == subject}
+        if not subject or not keys:
+            people = sorted({row.subject for row in rows} - {""})
+            there = (
+                f"there are: {', '.join(people[:5])}{', ...' if len(people) > 5 else ''}" if people else "nobody is named in it"
+            )
+            raise ValueError(f"{self.path}: no samples of a subject {subject!r}; {there}")
         with (self.path / FORGOTTEN).open("a", encoding="utf-8") as known:
             known.write(_nameless(subject) + "\n")
+        gone = {image for image, subjects in whose.items() if subjects == {subject}} & set(self._places)
+        for file in {self._places[image][0] for image in gone}:
+            _without(file, "image", gone)
+        for version in self.log():
+            lost = _without(self._of(version.id), "subject", {subject})
+            _without(self._of(version.id, ".changes"), "key", keys)
+            self._tell(replace(version, samples=version.samples - lost, forgotten=version.forgotten + lost))
         for name in ("_places", "picture", "_forgotten"):
             self.__dict__.pop(name, None)
-        return len({row.key for row in rows if row.subject == subject})
+        return len(keys)
+
+    def ask_for_consent(self, subject: str) -> None:
+        """Raises ValueError for a person who took it back."""
+        if subject and _nameless(subject) in self._forgotten:
+            raise ValueError(f"{self.path}: {subject} took consent back; their faces are not taken in again under this name")
 
     @cached_property
     def _forgotten(self) -> set[str]:
@@ -167,8 +198,6 @@ class Store:
             return self.version(parent)
         before = {row.key: row for row in self.rows(parent)} if parent else {}
         after = {row.key: row for row in rows}
-        if len(after) < len(rows):
-            raise ValueError("two samples have one key; they must be unique in a dataset")
         changes = list(_changes(before, after, reasons, reason))
         kinds = [change["change"] for change in changes]
         version = Version(
@@ -180,8 +209,12 @@ class Store:
 
     def _stored(self, samples: Iterable[Sample], labels: LabelSet) -> Iterator[Row]:
         """Rows of the samples; pictures that are not there yet are stored, some at a time."""
-        known, waiting = set(self._places), dict[str, bytes]()
+        known, waiting, keys = set(self._places), dict[str, bytes](), set[str]()
         for s in samples:
+            self.ask_for_consent(s.subject)
+            if s.key in keys:
+                raise ValueError(f"two samples have the key {s.key}; keys must be unique in a dataset")
+            keys.add(s.key)
             image = image_id(s.image).hex()
             if image not in known:
                 known.add(image)
@@ -208,11 +241,16 @@ class Store:
         _whole(table, self._of(version.id))
         names = ("key", "change", "reason", "before", "after")
         _whole(a.Table.from_pylist(changes, schema=a.schema([(name, text) for name in names])), self._of(version.id, ".changes"))
-        about = self.path / VERSIONS / f"{version.id}.json"
-        about.write_text(json.dumps(asdict(version), indent=2) + "\n", encoding="utf-8")
+        self._tell(version)
         new = self.path / "HEAD.new"
         new.write_text(version.id + "\n", encoding="utf-8")
         new.replace(self.path / HEAD)
+
+    def _tell(self, version: Version) -> None:
+        about = self.path / VERSIONS / f"{version.id}.json"
+        new = about.with_suffix(".new")
+        new.write_text(json.dumps(asdict(version), indent=2) + "\n", encoding="utf-8")
+        new.replace(about)
 
     @cached_property
     def _places(self) -> dict[str, tuple[Path, int]]:
@@ -284,11 +322,6 @@ def _nameless(subject: str) -> str:
     return hashlib.sha256(subject.encode()).hexdigest()
 
 
-def compare(before: Mapping[str, Row], after: Mapping[str, Row]) -> list[dict[str, str]]:
-    """What leads from one version's rows, by key, to another's."""
-    return list(_changes(before, after, {}, ""))
-
-
 def _changes(
     before: Mapping[str, Row], after: Mapping[str, Row], reasons: Mapping[str, str], reason: str
 ) -> Iterator[dict[str, str]]:
@@ -323,6 +356,15 @@ def _whole(table: Any, path: Path) -> None:
     new = path.with_suffix(".new")
     arrow().parquet.write_table(table, new)
     new.replace(path)
+
+
+def _without(file: Path, column: str, gone: set[str]) -> int:
+    """Rewrite a Parquet file without the rows that have one of these values in the column; how many they were."""
+    table = arrow().parquet.read_table(file)
+    left = table.filter([value not in gone for value in table.column(column).to_pylist()])
+    if len(left) < len(table):
+        _whole(left, file)
+    return len(table) - len(left)
 
 
 def _user() -> str:
