@@ -45,6 +45,8 @@ class LabelSet:
         for candidate in (name, plain, SYNONYMS.get(plain, plain)):
             if candidate in self._index:
                 return self._index[candidate]
+        if len(alike := [i for i, known in enumerate(self.names) if known.lower() == plain]) == 1:
+            return alike[0]
         raise ValueError(f"no class named {name!r}; there are: {', '.join(self.names)}")
 
     def __contains__(self, name: object) -> bool:

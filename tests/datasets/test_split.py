@@ -1,6 +1,7 @@
 """Where a sample goes depends on it alone; and what a set is made of."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,27 @@ def test_only_the_splits_that_are_named_are_parted_anew():
     split = Split(0.5, 0.0, within=("Training",))
     assert {split(sample(i, split="PrivateTest")).split for i in range(50)} == {"PrivateTest"}
     assert {split(sample(i)).split for i in range(50)} == {"Training", "PublicTest"}
+
+
+def test_a_part_is_parted_by_another_draw_than_the_one_that_made_it():
+    first = [s for i in range(2000) if (s := Split()(sample(i))).split == "Training"]
+    second = [Split(0.2, 0.0, within=("Training",))(s).split for s in first]
+    assert second.count("PublicTest") / len(second) == pytest.approx(0.2, abs=0.03)
+    folds = [[Split(within=("Training",), folds=5, fold=k)(s).split for s in first].count("PublicTest") for k in range(5)]
+    assert [n / len(first) for n in folds] == pytest.approx([0.2] * 5, abs=0.03)
+
+
+def test_a_copy_of_nobody_stays_with_the_person_whom_another_copy_names():
+    rows = [replace(sample(i), subject=who, key=f"{i}{who}") for i in range(100) for who in ("", f"p{i}")]
+
+    class Set(list):
+        labels, vote_labels, problems = FER2013, None, []
+
+    parted = Parted(Set(rows), Split(0.3, 0.3))
+    found = list(parted)
+    assert all(a.split == b.split for a, b in zip(found[::2], found[1::2], strict=True))
+    assert [s.subject for s in found] == [s.subject for s in rows]
+    assert parted.apart == 0
 
 
 def test_folds_are_even_and_keep_people_together():

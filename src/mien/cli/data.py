@@ -12,7 +12,7 @@ import typer
 from mien.cli.errors import FAILED, complain, tell
 
 if TYPE_CHECKING:
-    from mien.datasets import Dataset
+    from mien.datasets import Dataset, Sample
 
 app = typer.Typer(help="Convert, look through and mend sets of labelled faces.", no_args_is_help=True)
 FORMS = "A .npz, .csv or .parquet, a folder with one folder a class, an archive of those, or versions (.mien, .mien@ID)."
@@ -26,7 +26,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
 def opened(path: Path, labels: Path | None = None) -> Dataset:
-    """The dataset; classes that look misspelt are told."""
+    """The dataset; classes that are no usual expressions are told."""
     from mien.datasets import open_dataset
     from mien.datasets.label_map import read_label_map
 
@@ -37,15 +37,10 @@ def opened(path: Path, labels: Path | None = None) -> Dataset:
 
 
 def odd_names(labels: Iterable[str]) -> list[str]:
-    """Names that are no usual expression, in a set that has such; with the one that may be meant."""
-    from difflib import get_close_matches
-
+    """Names that are no usual expression."""
     from mien.labels import CKPLUS
 
-    given = list(labels)
-    odd = [name for name in given if name not in CKPLUS]
-    near = {name: get_close_matches(name.lower(), list(CKPLUS), 1) for name in odd}
-    return [f"{name} ({near[name][0]}?)" if near[name] else name for name in odd] if len(odd) < len(given) else []
+    return [name for name in labels if name not in CKPLUS]
 
 
 @contextmanager
@@ -55,7 +50,8 @@ def progress(name: str, total: int) -> Iterator[Callable[[int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         bar = bars.add_task(name, total=total)
         yield lambda done: bars.update(bar, completed=done)
 
@@ -66,18 +62,44 @@ def written(dataset: Dataset, source: Path, target: Path, *how: object) -> None:
     `how`: what else decides the result, so that a stopped run is gone on with only where it is the same; of a file, what is
     in it."""
     from mien.datasets.convert import convert as write
+    from mien.labels import FERPLUS
 
+    seen = _Seen(dataset)
     with progress(source.name, len(dataset)) as step:
         count, wrong = write(
-            dataset, source, target, step, repr([one.read_bytes() if isinstance(one, Path) else one for one in how])
+            seen, source, target, step, repr([one.read_bytes() if isinstance(one, Path) else one for one in how])
         )
     problems = [*dataset.problems, *wrong]
     tell(problems, file=target.with_name(f"{target.name}.left_out.txt"))
     if dataset.vote_labels and target.suffix.lower() == ".csv":
         complain("people's votes are not in a csv; .npz, .parquet and folders hold them")
+    if dataset.vote_labels not in (None, FERPLUS) and target.suffix.lower() == ".npz":
+        complain("people's votes are not in the .npz, which holds those for FER+'s names alone; .parquet and folders hold all")
+    if empty := [name for i, name in enumerate(dataset.labels) if i not in seen.classes]:
+        complain(f"no samples of: {', '.join(empty)}")
     left_out = f", {len(problems):,} problems" if problems else ""
     typer.echo(f"{target}: {count:,} faces{left_out}")
     raise typer.Exit(FAILED if problems else 0)
+
+
+class _Seen:
+    """A dataset, and which of its classes went by."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset, self.labels, self.vote_labels = dataset, dataset.labels, dataset.vote_labels
+        self.classes: set[int] = set()
+
+    @property
+    def problems(self) -> list[str]:
+        return self.dataset.problems
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[Sample]:
+        for sample in self.dataset:
+            self.classes.add(sample.label)
+            yield sample
 
 
 def convert(source: Source, target: Target, labels: Labels = None) -> None:

@@ -77,7 +77,7 @@ def folds(
     A run that was stopped goes on when it is called again."""
     from mien.cli.train import ask_for_keras
 
-    ask_for_keras()
+    ask_for_keras("mien data folds")
     from dataclasses import replace
 
     import numpy as np
@@ -114,7 +114,7 @@ def _array(path: Path | None) -> np.ndarray | None:
         found = np.load(path)
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is no .npy file of probabilities: {error}") from error
-    if not isinstance(found, np.ndarray) or not np.isfinite(found).all():
+    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu" or not np.isfinite(found).all():
         raise ValueError(f"{path}: finite numbers in one array were wanted, as in a .npy file")
     return found
 
@@ -134,6 +134,8 @@ def _show(found: dict[str, Any]) -> None:
         if n:
             table.add_row(f"of {second}, pictures that are in {first}, too", f"{n:,}")
     Console().print(table)
+    if found["empty_classes"]:
+        typer.echo(f"no samples of: {', '.join(found['empty_classes'])}")
     proposed = in_words(found["proposed"])
     typer.echo(f"{found['samples']:,} samples; proposed: {proposed or 'nothing'}")
 

@@ -66,11 +66,14 @@ def _show(told: dict[str, Any]) -> None:
         )
 
 
+VALIDATION = TEST = 0.1
+
+
 def split(
     source: Source,
     target: Target,
-    validation: Annotated[float, typer.Option(min=0, max=0.99, help="Share that becomes PublicTest.")] = 0.1,
-    test: Annotated[float, typer.Option(min=0, max=0.99, help="Share that becomes PrivateTest.")] = 0.1,
+    validation: Annotated[float, typer.Option(min=0, max=0.99, help="Share that becomes PublicTest.")] = VALIDATION,
+    test: Annotated[float, typer.Option(min=0, max=0.99, help="Share that becomes PrivateTest.")] = TEST,
     within: Annotated[list[str], typer.Option(metavar="SPLIT", help="Part only this one anew; repeat it for several.")] = [],  # noqa: B006
     folds: Annotated[int, typer.Option(min=0, help="Into so many folds instead; see --fold.")] = 0,
     fold: Annotated[int, typer.Option(min=0, help="The fold that becomes PublicTest; the others are Training.")] = 0,
@@ -84,6 +87,10 @@ def split(
     from mien.datasets.base import split_named
     from mien.datasets.split import Parted, Split
 
+    if folds and (validation, test) != (VALIDATION, TEST):
+        raise ValueError(
+            "--folds parts into folds, without --validation and --test; part a test set off first, then --within Training"
+        )
     rule = Split(validation, test, seed, tuple(split_named(name) for name in within), folds, fold)
     parted = Parted(opened(source, labels), rule)
     try:
@@ -127,8 +134,11 @@ def sheet(
     """Write a picture of what augmentation does: a face a row, first as it is, then as training may see it."""
     from mien.cli.train import ask_for_keras
 
-    ask_for_keras()
+    ask_for_keras("mien data sheet")
     from mien.training.sheet import contact_sheet
 
-    to.write_bytes(contact_sheet(opened(source, labels), model, faces, times, seed, settings))
-    typer.echo(f"{to}: {faces} faces as they are and {times} times as training may see them")
+    if to.suffix.lower() != ".png":
+        raise ValueError(f"{to}: the sheet is a picture in PNG; give a name that ends so")
+    png, shown = contact_sheet(opened(source, labels), model, faces, times, seed, settings)
+    to.write_bytes(png)
+    typer.echo(f"{to}: {shown} faces as they are and {times} times as training may see them")

@@ -163,14 +163,14 @@ def _ask_for_the_right_folder(run: Path, resume: bool) -> None:
         raise ValueError(f"{run}: {hint}")
 
 
-def ask_for_keras() -> None:
+def ask_for_keras(what: str = "mien train") -> None:
     import os
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import keras  # noqa: F401
     except ImportError:
-        raise needs("train", "mien train (Keras 3 with TensorFlow)") from None
+        raise needs("train", f"{what} (Keras 3 with TensorFlow)") from None
 
 
 FREE = ("adjust", "mirror", "evaluate_every")

@@ -186,7 +186,9 @@ def unpack(archive: Path, folder: Path, room: Room) -> None:
         (_unzip if archive.suffix.lower() == ".zip" else _untar)(archive, folder, room)
     except DAMAGE as error:
         said = str(error).partition(":")[0]
-        raise ValueError(f"{archive} is no archive, or not a whole one: {said}; download it again") from error
+        raise ValueError(
+            f"{archive} is no archive, or not a whole one: {said}; download it again, or unpack it, if it is a single file that was packed"
+        ) from error
     except REFUSED as error:
         raise ValueError(f"{archive} cannot be unpacked: {error}") from error
 

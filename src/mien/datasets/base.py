@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar, runtime_checkable
@@ -16,7 +17,7 @@ from mien.catalog import Catalog
 from mien.datasets.label_map import LabelMap, LeftOut
 from mien.errors import MienError
 from mien.image import decode
-from mien.labels import CKPLUS, FER2013, LabelSet
+from mien.labels import CKPLUS, FER2013, SYNONYMS, LabelSet
 
 Item = TypeVar("Item")
 
@@ -142,7 +143,7 @@ def frames_of(path: Path) -> Path | None:
 
 def split_named(name: str) -> str:
     """FER2013's name of a split, by whatever name it goes. Raises ValueError."""
-    found = SPLIT_NAMES.get(name.strip().lower())
+    found = SPLIT_NAMES.get(str(name).strip().lower())
     if found is None:
         raise ValueError(f"split {name!r} where {', '.join(SPLITS)} was wanted")
     return found
@@ -156,10 +157,27 @@ def by_split(number: Mapping[tuple[str, int], int], labels: LabelSet) -> dict[st
 
 def labels_of(names: Iterable[str]) -> LabelSet:
     """The label set of class names that were found: FER2013's where they are of its seven, CK+'s where contempt is the
-    only other, the alphabet's order otherwise."""
-    found = sorted(set(names))
-    known = (labels for labels in (FER2013, CKPLUS) if all(name in labels for name in found))
-    return next(known, None) or LabelSet(tuple(found))
+    only other, the alphabet's order otherwise. One name in several spellings is one class, and beside usual names one that
+    looks like a misspelt one is none, so that its samples are left out and named."""
+    given = set(names)
+    known = {CKPLUS[CKPLUS.index(name)] for name in given if name in CKPLUS}
+    others = {name for name in given if name not in CKPLUS and not (known and misspelt(name))}
+    found = sorted({*known, *{min(n for n in others if n.lower() == name.lower()) for name in others}})
+    usual = (labels for labels in (FER2013, CKPLUS) if all(name in labels for name in found))
+    return next(usual, None) or LabelSet(tuple(found))
+
+
+def misspelt(name: str) -> str:
+    """The usual name that this one, which is none, was meant to be; empty where it is like none."""
+    near = get_close_matches(name.strip().lower(), [*CKPLUS, *SYNONYMS], 1, cutoff=0.8)
+    return CKPLUS[CKPLUS.index(near[0])] if near and name not in CKPLUS else ""
+
+
+def label_named(name: str, labels: LabelSet) -> int:
+    """Its label. Raises ValueError, which says what may have been meant."""
+    if name not in labels and (meant := misspelt(name)):
+        raise ValueError(f"no class named {name!r}; was {meant} meant? --labels can say so, or keep it")
+    return labels.index(name)
 
 
 def columns_in(header: Iterable[str], *kinds: str) -> dict[str, int]:

@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from mien.datasets.base import WRITERS, Dataset, kind_of
-from mien.datasets.folder import INDEX
+from mien.datasets.base import SPLITS, WRITERS, Dataset, kind_of
+from mien.datasets.folder import INDEX, OURS
 from mien.datasets.parquet import PARTS
 from mien.datasets.rows import PART
 
@@ -49,7 +49,9 @@ def _note(target: Path) -> Path:
 def _begun(path: Path, target: Path, how: str) -> Path:
     """A note of what is converted; what an earlier run left of something else is removed."""
     place = path if path.exists() else path.with_name(path.name.partition("@")[0])  # one of several versions
-    about = [p.stat() for p in (place, *(p for p in place.glob("**/") if p.is_dir()))]  # a folder's, and of all in it
+    inside = (p for p in place.glob("**/") if p.is_dir())
+    indexes = (p for p in (place / INDEX,) if p.is_file())
+    about = [p.stat() for p in (place, *inside, *indexes)]
     time = max(one.st_mtime_ns for one in about)
     said = json.dumps({"source": str(path.resolve()), "bytes": about[0].st_size, "time": time, "how": how})
     note = _note(target)
@@ -57,5 +59,9 @@ def _begun(path: Path, target: Path, how: str) -> Path:
         for left in (target.with_name(target.name + PART), target / f"{INDEX}{PART}"):
             left.unlink(missing_ok=True)
         shutil.rmtree(target.with_name(target.name + PARTS), ignore_errors=True)
+        for picture in (
+            p for split in SPLITS for p in target.glob(f"{split}/*/*.png") if note.exists() and OURS.fullmatch(p.name)
+        ):
+            picture.unlink()
     note.write_text(said, encoding="utf-8")
     return note

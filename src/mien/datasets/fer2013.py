@@ -49,13 +49,16 @@ class FerNpz:
         try:
             with self.path.open("rb") as file, np.load(file) as stored:
                 arrays = {name: stored[name] for name in stored.files}
-        except (ValueError, OSError, EOFError, BadZipFile) as error:
+        except (ValueError, OSError, EOFError, BadZipFile, TypeError, AttributeError) as error:
             raise ValueError(f"{self.path} is no npz file, or not a whole one: {error}") from error
         if "images" not in arrays and "pick" in arrays:
             arrays["images"] = _unpack(arrays)
         missing = {"images", "labels", "usage"} - set(arrays)
         if missing:
             raise ValueError(f"{self.path}: no array named {', '.join(sorted(missing))}; there are: {', '.join(arrays)}")
+        flat = [name for name in ("labels", "usage", "subjects", "label_names") if arrays.get(name, np.zeros(0)).ndim != 1]
+        if flat:
+            raise ValueError(f"{self.path}: {flat[0]} of shape {arrays[flat[0]].shape}; one row of values was wanted")
         for name, most in (("labels", len(_labels(arrays))), ("usage", len(SPLITS))):
             wrong = ~np.isin(arrays[name], np.arange(most)) & (name == "usage" or not self._map)
             if wrong.any():
@@ -63,9 +66,13 @@ class FerNpz:
         arrays["images"] = self._pictures(arrays["images"])
         if (votes := arrays.get("ferplus_votes")) is not None and votes.shape != (len(arrays["labels"]), len(FERPLUS)):
             raise ValueError(f"{self.path}: ferplus_votes of shape {votes.shape}; wanted a row a sample, {len(FERPLUS)} columns")
-        lengths = {name: len(arrays[name]) for name in ("images", "labels", "usage")}
+        lengths = {
+            name: len(arrays[name]) for name in ("images", "labels", "usage", "subjects", "pixel_source") if name in arrays
+        }
         if len(set(lengths.values())) > 1:
-            raise ValueError(f"{self.path}: {lengths['images']} images, {lengths['labels']} labels, {lengths['usage']} of usage")
+            raise ValueError(
+                f"{self.path}: arrays of one length were wanted; there are: {', '.join(f'{n} {k}' for k, n in lengths.items())}"
+            )
         return arrays
 
     def _pictures(self, images: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ class LabelMap:
 
     def index(self, said: str | float, names: LabelSet | None = None) -> int:
         """The label of what the data says; `names` is what its numbers stand for. Raises LeftOut."""
-        number, spellings = _number(said), [_spelled(said)]
+        number, spellings = number_of(said), [_spelled(said)]
         if names is not None and number is not None and 0 <= number < len(names):
             spellings.append(names[number])
         there = next((spelling for spelling in spellings if spelling in self._said), None)
@@ -96,11 +96,12 @@ def _checked(said: Any, name: Any) -> tuple[str | float, str | None]:
 
 def _spelled(said: str | float) -> str:
     """One spelling of what may be written in several ways: `Happy` and `happy `, 3, `03` and 3.0."""
-    number = _number(said)
+    number = number_of(said)
     return str(said).strip().lower() if number is None else str(number)
 
 
-def _number(said: str | float) -> int | None:
+def number_of(said: str | float) -> int | None:
+    """The whole number that is written, `3`, `03` or `3.0`; None for anything else."""
     try:
         value = float(said)
     except ValueError:

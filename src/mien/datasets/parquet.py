@@ -17,7 +17,7 @@ import numpy as np
 
 from mien.arrow import arrow as pyarrow
 from mien.arrow import batches
-from mien.datasets.base import SPLITS, Sample, as_stored, columns_in, labels_of, samples_of, split_named
+from mien.datasets.base import SPLITS, Sample, as_stored, columns_in, label_named, labels_of, samples_of, split_named
 from mien.datasets.label_map import LabelMap
 from mien.image import encode
 from mien.labels import FERPLUS, LabelSet
@@ -79,7 +79,9 @@ class ParquetDataset:
         if known:
             return known
         arrow, names = pyarrow(), set()
-        if not arrow.types.is_string(self._file.schema_arrow.field(self._columns["label"]).type):
+        kind = self._file.schema_arrow.field(self._columns["label"]).type
+        kind = kind.value_type if arrow.types.is_dictionary(kind) else kind
+        if not (arrow.types.is_string(kind) or arrow.types.is_large_string(kind)):
             raise ValueError(
                 f"{self.path}: labels are numbers, and the file does not say which names they stand for; a label map can"
             )
@@ -102,18 +104,26 @@ class ParquetDataset:
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         columns = self._columns
-        for batch in batches(self._file, ROWS, list(columns.values())):
+        for batch in batches(self._file, ROWS, list(columns.values()), self._damaged):
             for row in batch.to_pylist():
                 yield {kind: row[name] for kind, name in columns.items()}
+
+    def _damaged(self, group: int, error: Exception) -> None:
+        rows = self._file.metadata.row_group(group).num_rows
+        self.problems.append(
+            f"{self.path}: row group {group}, of {rows:,} rows, is damaged, and what is left of it is left out: {error}"
+        )
 
     def _sample(self, numbered: tuple[int, dict[str, Any]]) -> Sample:
         number, row = numbered
         image = row["image"]
-        data = image["bytes"] if isinstance(image, dict) else image
-        if data is None:
-            raise ValueError("there is no image")
+        data = image.get("bytes") if isinstance(image, dict) else image
+        if not isinstance(data, bytes):
+            raise ValueError("there is no image: the bytes of a picture file were wanted")
         index = self._label(row["label"])
         votes = None if row.get("votes") is None else np.array(row["votes"], np.uint8)
+        if votes is not None and len(votes) != len(self.vote_labels or ()):
+            raise ValueError(f"{len(votes)} numbers of votes where {len(self.vote_labels or ())} were wanted")
         split = split_named(row["split"]) if row.get("split") else SPLITS[0]
         return Sample(
             as_stored(data), index, split, str(number), votes, "" if row.get("subject") is None else str(row["subject"])
@@ -122,7 +132,7 @@ class ParquetDataset:
     def _label(self, said: Any) -> int:
         if self._map and said is not None:
             return self._map.index(said, self._names)
-        index = self.labels.index(said) if isinstance(said, str) else said
+        index = label_named(said, self.labels) if isinstance(said, str) else said
         if index is None or not 0 <= index < len(self.labels):
             raise ValueError(f"label {said!r} where one of {', '.join(self.labels)} was wanted")
         return int(index)

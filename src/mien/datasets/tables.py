@@ -8,6 +8,7 @@ numbers, or names; in a file named ckextended 7 is contempt. The second is that 
 from __future__ import annotations
 
 import csv
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -20,16 +21,19 @@ from typing import Self
 
 import numpy as np
 
-from mien.datasets.base import SPLITS, Sample, columns_in, labels_of, samples_of, split_named
+from mien.datasets.base import SPLITS, Sample, columns_in, label_named, labels_of, samples_of, split_named
 from mien.datasets.fer2013 import SIDE
-from mien.datasets.label_map import LabelMap
-from mien.datasets.rows import RowFile
+from mien.datasets.label_map import LabelMap, number_of
+from mien.datasets.rows import RowFile, classes_cell, classes_in
 from mien.labels import CKPLUS, FER2013, LabelSet
 
 CKEXTENDED = "ckextended"
 """In the name of a file: 7 is contempt, after FER2013's seven."""
 LEVELS = np.array([str(level) for level in range(256)], object)
 HEADER = ("emotion", "pixels", "Usage")
+SUBJECT = "subject"
+PIXEL = re.compile(r"([a-z_ ]*?)[_ ]*(\d+)")
+"""The name of a column of one pixel, in small letters: a word, if there is one, and a number."""
 csv.field_size_limit(10_000_000)
 
 
@@ -43,12 +47,21 @@ class CsvFaces:
         self.problems: list[str] = []
 
     @cached_property
-    def _header(self) -> list[str]:
+    def _first(self) -> list[str]:
         with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             try:
-                return [name.strip().lower() for name in next(csv.reader(file), [])]
+                return next(csv.reader(file), [])
             except csv.Error as error:
                 raise ValueError(f"{self.path}, line 1: {error}") from error
+
+    @cached_property
+    def _header(self) -> list[str]:
+        return [name.strip().lower() for name in self._first]
+
+    @cached_property
+    def _classes(self) -> LabelSet | None:
+        """The names and their order, where the header holds them: then labels are names, whatever they look like."""
+        return classes_in(self._first)
 
     @cached_property
     def _place(self) -> dict[str, int]:
@@ -63,8 +76,12 @@ class CsvFaces:
 
     @cached_property
     def _pixels(self) -> list[int]:
-        """Columns of single pixels: those whose name ends in a number."""
-        return [i for i, name in enumerate(self._header) if name[-1:].isdigit()]
+        """Columns of single pixels: those whose name is a number, or a word and a number, by that number; several words: the
+        one that most have."""
+        named = [(i, PIXEL.fullmatch(name)) for i, name in enumerate(self._header)]
+        words = Counter(match[1] for _, match in named if match)
+        word = words.most_common(1)[0][0] if words else ""
+        return [i for _, i in sorted((int(match[2]), i) for i, match in named if match and match[1] == word)]
 
     @property
     def has_splits(self) -> bool:
@@ -79,10 +96,10 @@ class CsvFaces:
     def labels(self) -> LabelSet:
         """Those of the label map; else FER2013's where labels are numbers, or the names that are there."""
         place, names = self._place["label"], set()
-        if self._map:
-            return self._map.labels
+        if self._map or self._classes:
+            return self._map.labels if self._map else self._classes  # type: ignore[return-value]
         for row, _ in self._rows():
-            if len(row) > place and row[place].strip().lstrip("-").isdigit():
+            if len(row) > place and number_of(row[place]) is not None:
                 return self._numbered
             names |= {row[place].strip()} if len(row) > place else set()
         return labels_of(names - {""})
@@ -113,7 +130,7 @@ class CsvFaces:
     def _sample(self, numbered: tuple[list[str], int]) -> Sample:
         row, line = numbered
         cells = {kind: row[i].strip() for kind, i in self._place.items() if i < len(row) and kind != "pixels"}
-        if "label" not in cells:
+        if "label" not in cells or any(row[len(self._header) :]):
             raise ValueError(f"{len(row)} columns where {len(self._header)} were wanted")
         label = self._label(cells["label"])
         image = _square(self._text(row), self._size)
@@ -122,12 +139,13 @@ class CsvFaces:
 
     def _label(self, cell: str) -> int:
         if self._map:
-            return self._map.index(cell, self._numbered)
-        if not cell.lstrip("-").isdigit():
-            return self.labels.index(cell)
-        if not 0 <= int(cell) < len(self.labels):
+            return self._map.index(cell, self._classes or self._numbered)
+        number = None if self._classes else number_of(cell)
+        if number is None:
+            return label_named(cell, self.labels)
+        if not 0 <= number < len(self.labels):
             raise ValueError(f"label {cell} where 0 to {len(self.labels) - 1} was wanted")
-        return int(cell)
+        return number
 
     @cached_property
     def _size(self) -> int:
@@ -164,30 +182,32 @@ def _square(text: str, size: int) -> np.ndarray:
 
 
 class CsvWriter:
-    """The challenge's form: square gray faces; numbers where the labels are FER2013's seven, names otherwise; and a column
-    `subject` where the first face has one."""
+    """The challenge's form: square gray faces of one size; numbers where the labels are FER2013's seven, names otherwise, and
+    then the header holds them in their order; a column `subject` where a face has one."""
 
     def __init__(self, path: Path, labels: LabelSet, vote_labels: LabelSet | None = None) -> None:
         self.labels = labels
-        self._rows = RowFile(path)
+        self._rows = RowFile(path, [*HEADER, *([] if labels == FER2013 else [classes_cell(labels)])])
         self.done = self._rows.done
+        self._size: tuple[int, ...] = ()
 
     def __call__(self, sample: Sample) -> None:
-        image = sample.image
+        image, label = sample.image, sample.label if self.labels == FER2013 else self.labels[sample.label]
         if image.ndim != 2 or image.shape[0] != image.shape[1]:
             raise ValueError(f"{sample.key}: {image.shape}; csv holds square gray faces, Parquet and folders hold all")
-        self._rows.begin([*HEADER, "subject"] if sample.subject else HEADER)
-        whose = [sample.subject] if "subject" in self._rows.header else []
-        if sample.subject and not whose:
-            raise ValueError(
-                f"{sample.key}: a face of {sample.subject}, where the first was of nobody; npz and Parquet hold both"
-            )
-        label = sample.label if self.labels == FER2013 else self.labels[sample.label]
-        self._rows.put([label, " ".join(LEVELS[image.ravel()]), sample.split, *whose])
+        if image.shape != (self._size or image.shape):
+            raise ValueError(f"{sample.key}: {image.shape} where all are {self._size}; Parquet and folders hold all sizes")
+        if len(f"{label} {sample.subject} ".splitlines()) > 1:
+            raise ValueError(f"{sample.key}: a class or subject of several lines; npz and Parquet hold them")
+        self._size = image.shape
+        if sample.subject and SUBJECT not in self._rows.header:
+            self._rows.widen(SUBJECT)
+        more = {SUBJECT: sample.subject}
+        cells = [label, " ".join(LEVELS[image.ravel()]), sample.split]
+        self._rows.put([*cells, *(more.get(name, "") for name in self._rows.header[len(cells) :])])
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._rows.begin(HEADER)
         self._rows.close(whole=kind is None)

@@ -17,12 +17,14 @@ def eye_angles(landmarks: np.ndarray) -> np.ndarray:
 
 
 def level(chips: np.ndarray, degrees: np.ndarray) -> np.ndarray:
-    """uint8 chips (n, h, w) or (n, h, w, 3), each turned counter-clockwise about its centre; the border goes on."""
+    """uint8 chips (n, h, w) or (n, h, w, 3), each turned counter-clockwise about its centre; the border goes on.
+
+    By an angle that is no number it is not turned."""
     import cv2
 
     out = np.empty_like(chips)
     centre = ((chips.shape[2] - 1) / 2, (chips.shape[1] - 1) / 2)
-    for chip, angle, turned in zip(chips, degrees, out, strict=True):
+    for chip, angle, turned in zip(chips, np.nan_to_num(degrees), out, strict=True):
         matrix = cv2.getRotationMatrix2D(centre, float(angle), 1.0)
         turned[...] = cv2.warpAffine(chip, matrix, chip.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return out

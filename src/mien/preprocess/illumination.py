@@ -30,7 +30,7 @@ def _of_gray(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray
     def asked(chips: np.ndarray) -> np.ndarray:
         if chips.ndim != 3 or chips.dtype != np.uint8:
             raise ValueError(f"gray uint8 chips (n, h, w) were wanted; got {chips.dtype} of shape {chips.shape}")
-        return change(chips)
+        return change(chips) if chips.size else chips.copy()
 
     return asked
 

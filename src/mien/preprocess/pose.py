@@ -66,8 +66,8 @@ def frontal(chips: np.ndarray, landmarks: np.ndarray, symmetry: bool = True) -> 
     """uint8 chips (n, h, w) or (n, h, w, 3) and landmarks (n, 5, 2) in their pixels -> the chips turned to the front, of
     the same shape, and which were, bool (n,); a face turned too far, or landmarks that are no face's, stay as they are."""
     out = chips.copy()
-    if not len(chips):
-        return out, np.zeros(0, bool)
+    if not chips.size:
+        return out, np.zeros(len(chips), bool)
     known = np.isfinite(landmarks).all(axis=(1, 2))
     pose = estimate(np.where(known[:, None, None], landmarks, 0))
     accepted = known & (np.abs(pose.yaw) <= STEEPEST) & (pose.error <= LARGEST_ERROR) & (pose.toward[:, 2] > 0)

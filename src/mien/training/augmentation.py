@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from mien.errors import insist
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -34,6 +36,20 @@ class Augmentation:
     """Both parameters of the beta distribution that the shares of two chips are drawn from (mien.training.mixing)."""
     cutmix: float = 0.0
     """The same for the area that another chip's part takes."""
+
+    def __post_init__(self) -> None:
+        low, high = self.erase_side if len(self.erase_side) == 2 else (1, 0)
+        shares = ("scale", "shift", "shear", "contrast", "brightness", "erase")
+        insist(
+            self,
+            ("rotation", 0 <= self.rotation <= 180, "0 to 180 degrees"),
+            *((name, 0 <= getattr(self, name) <= 1, "0 to 1") for name in shares),
+            ("erase_side", 0 < low <= high <= 1, "two shares of the side, the smaller first"),
+            ("crop", 0 <= self.crop < 1, "0 to less than 1"),
+            ("mixup", self.mixup >= 0, "0 or more"),
+            ("cutmix", self.cutmix >= 0, "0 or more"),
+            within="augmentation",
+        )
 
     @property
     def mixes(self) -> bool:

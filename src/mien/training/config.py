@@ -145,6 +145,7 @@ class TrainConfig:
             ("adjust", self.adjust >= 0, "0 or more"),
             ("mirror", set(self.mirror) <= set(HEADS), _either(HEADS)),
             ("evaluate_every", self.evaluate_every >= 1, "at least 1"),
+            ("seed", self.seed >= 0, "0 or more"),
             ("evaluate_every", self.evaluate_every == 1 or not self.watches, "1, since the schedule looks at every epoch"),
             ("standardise", not (self.standardise and self.loss.metric), "nothing beside loss.metric"),
             ("augmentation", not (self.augmentation.mixes and self.loss.metric), "no mixup and no cutmix beside loss.metric"),

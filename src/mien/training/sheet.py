@@ -20,9 +20,11 @@ GAP, SCALE = 2, 2
 """White pixels between chips, and by how much these are enlarged."""
 
 
-def contact_sheet(dataset: Dataset, model: str, faces: int, times: int, seed: int = 0, settings: Sequence[str] = ()) -> bytes:
-    """The first faces of each class in turn, with the augmentation of the network's recipe, `settings` of which are
-    `name=value`. Raises ValueError."""
+def contact_sheet(
+    dataset: Dataset, model: str, faces: int, times: int, seed: int = 0, settings: Sequence[str] = ()
+) -> tuple[bytes, int]:
+    """A PNG of the first faces of each class in turn, with the augmentation of the network's recipe, `settings` of which are
+    `name=value`, and how many they are. Raises ValueError."""
     if model not in RECIPES:
         raise ValueError(f"no recipe for {model!r}; there are: {', '.join(RECIPES)}")
     config = overridden(RECIPES[model], settings)
@@ -35,7 +37,7 @@ def contact_sheet(dataset: Dataset, model: str, faces: int, times: int, seed: in
         if config.augmentation.mixes:
             x = Mix()([x, plan(config.augmentation, how, len(chips))], training=True)
         columns.append(np.array(x))
-    return encode(_pasted(np.stack(columns, axis=1)))
+    return encode(_pasted(np.stack(columns, axis=1))), len(chips)
 
 
 def _some(dataset: Dataset, preprocessing: Preprocessing, faces: int) -> np.ndarray:
