@@ -187,7 +187,7 @@ def unpack(archive: Path, folder: Path, room: Room) -> None:
     except DAMAGE as error:
         said = str(error).partition(":")[0]
         raise ValueError(
-            f"{archive} is no archive, or not a whole one: {said}; download it again, or unpack it, if it is a single file that was packed"
+            f"{archive} is no archive, or not a whole one: {said}; download it again, or unpack a file that is packed alone"
         ) from error
     except REFUSED as error:
         raise ValueError(f"{archive} cannot be unpacked: {error}") from error
