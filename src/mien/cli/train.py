@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,11 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mien.cli.errors import tell
 from mien.errors import needs
 
 if TYPE_CHECKING:
-    from mien.training.config import TrainConfig
     from mien.training.run import Run
 
 
@@ -36,10 +33,25 @@ class Task(StrEnum):
 
 
 def train(
-    data: Annotated[Path, typer.Option(metavar="FILE|DIR", help=DATA)],
-    run: Annotated[Path, typer.Option(metavar="DIR", help="The run folder: config, history, checkpoint, model, card, report.")],
+    data: Annotated[list[Path], typer.Option(metavar="FILE|DIR", help=DATA)] = [],  # noqa: B006
+    run: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The run folder: config, history, checkpoint, model, card, report.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML or JSON: fields of the run's config, data, run, stages. Options go before it."),
+    ] = None,
+    labels: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="Label map of the data; of several, one for each in turn.")
+    ] = [],  # noqa: B006
+    weight: Annotated[
+        list[float],
+        typer.Option(min=0, help="How often in an epoch each sample comes, 0.5 every other time; one for each --data in turn."),
+    ] = [],  # noqa: B006
+    folds: Annotated[int, typer.Option(min=0, help="Train so many nets, each on all folds but one, and compare them.")] = 0,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the history for TensorBoard, too.")] = False,
     task: Annotated[Task, typer.Option(help="Name expressions, or find faces.")] = Task.classify,
-    model: Annotated[str | None, typer.Option(help="resnet or mini_xception. [default: resnet]")] = None,
+    model: Annotated[str | None, typer.Option(help="A network of `mien models list`. [default: resnet]")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="[default: 60; to detect: 90]")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="[default: 128; to detect: 16]")] = None,
     optimizer: Annotated[str | None, typer.Option(help="sgd or adam. [default: the network's]")] = None,
@@ -98,56 +110,37 @@ def train(
     Ctrl-C or harder, and call it again with `--resume`: at most one epoch is lost. KERAS_BACKEND picks tensorflow, jax or torch.
     """
     ask_for_keras()
-    _ask_for_the_right_folder(run, resume)
     started = None if start is None else str(start)
     if task is Task.detect:
         from mien.cli.train_detector import train_detector
 
-        refuse("classify", model=model, optimizer=optimizer, votes=votes, adjust=adjust, mirror=mirror)
+        refuse(
+            "classify", model=model, optimizer=optimizer, votes=votes, adjust=adjust, mirror=mirror, config=config, labels=labels,
+            weight=weight, folds=folds or None, tensorboard=tensorboard,
+        )  # fmt: skip
+        if len(data) != 1 or run is None:
+            raise ValueError("to find faces, one --data and --run are wanted")
+        ask_for_the_right_folder(run, resume)
         options = {
             "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed,
             "hold_out": tuple(hold_out) or None, "choose": tuple(choose) or None, "scenes_an_epoch": scenes_an_epoch,
             "evaluate_every": evaluate_every, "start": started, "side": side, "last_side": last_side, "mine": mine,
         }  # fmt: skip
-        train_detector(data, run, resume, close_ups, _given(options), settings)
+        train_detector(data[0], run, resume, close_ups, _given(options), settings)
         return
     refuse(
         "detect", hold_out=hold_out, choose=choose, close_ups=close_ups, scenes_an_epoch=scenes_an_epoch, side=side,
         last_side=last_side, mine=mine,
     )  # fmt: skip
-    from mien.datasets import open_dataset
-    from mien.training.config import TrainConfig
-    from mien.training.finish import finish
-    from mien.training.overrides import overridden
-    from mien.training.tensors import read
-    from mien.training.trainer import Trainer
+    from mien.cli.train_classifier import Asked, train_classifier
 
     given = {
         "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate,
         "votes": votes, "seed": seed, "evaluate_every": evaluate_every, "adjust": adjust, "mirror": tuple(mirror) or None,
-        "start": started,
+        "start": started, "model": model,
     }  # fmt: skip
-    if resume:
-        config = resumed(TrainConfig.load(run / "config.json"), _given(given | {"model": model}), settings)
-    else:
-        config = overridden(_config(model or "resnet", _given(given)), settings)
-    dataset = open_dataset(data)
-    splits = {k: v for k, v in read(dataset, config.preprocessing).items() if k != "PrivateTest"}
-    tell(dataset.problems, run)
-    if "Training" not in splits:
-        raise ValueError(f"{data}: no samples in the split Training")
-    trainer = Trainer(config, splits, run)
-    with bars(trainer) as (callbacks, report):
-        trainer.fit(callbacks, report)
-    cards = finish(trainer, splits, _command(config, data, run))
-    if "PublicTest" not in splits:
-        typer.echo(
-            "there is no split PublicTest to choose on: confidence is not calibrated, and no answer is called unsure", err=True
-        )
-    for card in cards.values() if "PublicTest" in splits else ():
-        said = {k: v for k, v in card.metrics.get("PublicTest", {}).items() if isinstance(v, float)}
-        typer.echo(f"{card.output}: " + "  ".join(f"{name} {value:.4f}" for name, value in said.items()))
-    typer.echo(f"model, cards and report are in {run}; try: mien predict PHOTO --model {run}")
+    asked = Asked(tuple(data), tuple(labels), tuple(weight), run, config, _given(given), tuple(settings), folds, tensorboard)
+    train_classifier(asked, resume)
 
 
 def refuse(task: str, **options: Any) -> None:
@@ -157,7 +150,7 @@ def refuse(task: str, **options: Any) -> None:
         raise ValueError(f"--{given[0].replace('_', '-')} is an option of --task {task}")
 
 
-def _ask_for_the_right_folder(run: Path, resume: bool) -> None:
+def ask_for_the_right_folder(run: Path, resume: bool) -> None:
     if (run / "config.json").exists() != resume:
         hint = "there is no run to go on with" if resume else "there is a run already; add --resume, or give another folder"
         raise ValueError(f"{run}: {hint}")
@@ -206,29 +199,6 @@ def typed(config: object, recipe: object, names: Sequence[str]) -> list[str]:
                 w for v in (value if isinstance(value, tuple) else (value,)) for w in (f"--{name.replace('_', '-')}", str(v))
             ]
     return words
-
-
-def _config(model: str, given: dict[str, Any]) -> TrainConfig:
-    """The network's recipe with what was given on the command line."""
-    from mien.models import MODELS
-    from mien.training.config import RECIPES, TrainConfig
-
-    if model not in MODELS:
-        raise ValueError(f"no model named {model!r}; there are: {', '.join(MODELS)}")
-    recipe = RECIPES.get(model, TrainConfig(model=model))
-    return replace(recipe, **given)
-
-
-def _command(config: TrainConfig, data: Path, run: Path) -> str:
-    """What to type to get this model again, wherever the data lies."""
-    from mien.training.config import RECIPES, TrainConfig
-    from mien.training.overrides import differences
-
-    recipe = RECIPES.get(config.model, TrainConfig(model=config.model))
-    names = ("epochs", "batch_size", "optimizer", "learning_rate", "votes", "seed", "start", "adjust", "mirror")
-    words = ["--data", data.name, "--run", run.name, "--model", config.model, *typed(config, recipe, names)]
-    words += [word for other in differences(config, recipe, (*names, *FREE)) for word in ("--set", other)]
-    return "mien train " + shlex.join(words)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ def curves_png(history: Sequence[Mapping[str, Any]]) -> bytes:
     left.plot([r["epoch"] for r in history], [r["loss"] for r in history], color="#3366aa")
     left.set(xlabel="epoch", ylabel="training loss")
     for key, name, colour in (
+        ("accuracy_training", "labels (Training)", "#99aabb"),
         ("accuracy", "labels (PublicTest)", "#3366aa"),
         ("accuracy_votes", "clear majority of votes (PublicTest)", "#cc7722"),
         ("ap", "average precision", "#3366aa"),
@@ -44,24 +45,27 @@ def curves_png(history: Sequence[Mapping[str, Any]]) -> bytes:
         points = [(r["epoch"], r[key]) for r in history if r.get(key) is not None]
         if points:
             right.plot(*zip(*points, strict=True), label=name, color=colour)
-    right.set(xlabel="epoch", ylabel="on data that was not fitted on")
+    right.set(xlabel="epoch", ylabel="accuracy, or recall")
     if right.lines:
         right.legend()
     return drawn(figure)
 
 
-def write_report(folder: Path, card: ModelCard, splits: Mapping[str, Mapping[str, Any]]) -> None:
-    """`splits`: name -> scores of mien.evaluation.scores. Writes report.json, report.html and confusion-<split>.png."""
+def write_report(folder: Path, card: ModelCard, splits: Mapping[str, Mapping[str, Any]], notes: Sequence[str] = ()) -> None:
+    """`splits`: name -> scores of mien.evaluation.scores; `notes`: sentences about the run. Writes report.json, report.html
+    and confusion-<split>.png."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps({"model": card.name, "splits": splits}, indent=2) + "\n", "utf-8")
+    told = {"model": card.name, "notes": list(notes), "splits": splits}
+    (folder / "report.json").write_text(json.dumps(told, indent=2) + "\n", "utf-8")
     pictures = {name: confusion_png(s["confusion"], list(card.labels), name) for name, s in splits.items() if "confusion" in s}
     for name, png in pictures.items():
         (folder / f"confusion-{name}.png").write_bytes(png)
-    (folder / "report.html").write_text(_page(card, splits, pictures), encoding="utf-8")
+    (folder / "report.html").write_text(_page(card, splits, pictures, notes), encoding="utf-8")
 
 
-def _page(card: ModelCard, splits: Mapping[str, Mapping[str, Any]], pictures: Mapping[str, bytes]) -> str:
-    body = "".join(_section(name, s, pictures.get(name)) for name, s in splits.items())
+def _page(card: ModelCard, splits: Mapping[str, Mapping[str, Any]], pictures: Mapping[str, bytes], notes: Sequence[str]) -> str:
+    said = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
+    body = said + "".join(_section(name, s, pictures.get(name)) for name, s in splits.items())
     facts = f"{card.description} {card.parameters:,} parameters, {', '.join(card.labels)}."
     return page(f"Model {card.name}", facts, body)
 

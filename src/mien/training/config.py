@@ -12,6 +12,7 @@ from typing import Any
 from mien.card import Preprocessing
 from mien.datasets.balance import WEIGHTS
 from mien.errors import config_in, insist
+from mien.models import MODELS
 from mien.training.augmentation import NONE, Augmentation
 from mien.training.overrides import merged
 from mien.training.standardise import STANDARDISE
@@ -101,6 +102,8 @@ class TrainConfig:
     sampling: str = ""
     """`oversample`: samples of rare classes come more often, each time augmented anew; `smote`: faces are made up between
     others; `smote_embeddings`: the head is fitted anew on embeddings made up so. An epoch has as many steps as without."""
+    data_weights: tuple[float, ...] = ()
+    """Of several sets in turn: how often in an epoch each sample comes, 0.5 every other time; empty: each once."""
     adjust_loss: float = 0.0
     """Strength of the logit adjustment in the loss of the head on labels (Menon et al. 2021): the net learns what the
     labels say beyond how frequent they are."""
@@ -138,6 +141,8 @@ class TrainConfig:
             ("ema", 0 <= self.ema < 1, "0 to less than 1"),
             ("class_weights", self.class_weights in ("", *WEIGHTS), _either(WEIGHTS)),
             ("sampling", self.sampling in ("", *SAMPLING), _either(SAMPLING)),
+            ("data_weights", all(isinstance(w, float | int) and w >= 0 for w in self.data_weights), "numbers from 0 on"),
+            ("data_weights", not (self.data_weights and self.sampling), "none beside sampling"),
             ("adjust_loss", self.adjust_loss >= 0, "0 or more"),
             ("standardise", self.standardise in ("", *STANDARDISE), _either(STANDARDISE)),
             ("sampling", self.sampling != SMOTE_EMBEDDINGS or not self.standardise, "another one beside standardise"),
@@ -244,5 +249,7 @@ RECIPES = {
 
 
 def recipe(model: str) -> TrainConfig:
-    """The network's own, or the first one's for a network that has none."""
+    """The network's own, or the first one's for a network that has none. Raises ValueError for a name that is no network's."""
+    if model not in MODELS:
+        raise ValueError(f"no model named {model!r}; there are: {', '.join(MODELS)}")
     return RECIPES.get(model, TrainConfig(model=model))

@@ -5,7 +5,7 @@ Everything here that is chosen (temperature, bend, bias, thresholds) is chosen o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 
 from mien.card import ModelCard
 from mien.evaluation.calibration import confidence_for, fit_calibration
+from mien.evaluation.diagnosis import diagnose
 from mien.evaluation.report import curves_png, write_report
 from mien.evaluation.scores import scores, short
 from mien.training.balance import log_prior
@@ -48,10 +49,21 @@ def finish(trainer: Trainer, data: Mapping[str, Tensors], command: str = "") -> 
     for head, card in cards.items():
         card.save(run / CARD_FILES[head])
     probability = {split: cards[LABELS].probabilities(z[LABELS]) for split, z in logits.items()}
-    measured = {split: scores(p, data[split].targets, data[split].labels) for split, p in probability.items()}
-    write_report(run, cards[LABELS], measured)
+    measured = {name: scores(*of, trainer.fitted.labels) for name, of in _parts(probability, data)}
+    write_report(run, cards[LABELS], measured, diagnose(trainer.history))
     (run / "curves.png").write_bytes(curves_png(trainer.history))
     return cards
+
+
+def _parts(
+    probability: Mapping[str, np.ndarray], data: Mapping[str, Tensors]
+) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
+    """Probabilities and labels of each split, and where it is from several sets, of each set's part of it."""
+    for split, p in probability.items():
+        yield split, (p, data[split].targets)
+        source = data[split].source
+        for number in () if source is None else np.unique(source):
+            yield f"{split} of set {number + 1}", (p[source == number], data[split].targets[source == number])
 
 
 def _logits(trainer: Trainer, data: Tensors, mirror: Collection[str]) -> dict[str, np.ndarray]:

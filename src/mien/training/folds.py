@@ -5,7 +5,7 @@ keeps what is done, so that a stopped run goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ import numpy as np
 
 from mien.card import softmax
 from mien.datasets import Dataset
-from mien.datasets.split import fold_of
+from mien.datasets.split import Parted, Split, fold_of
 from mien.training.config import LABELS, TrainConfig
-from mien.training.tensors import Tensors, read
+from mien.training.job import Source
+from mien.training.tensors import Tensors, joined, read
 from mien.training.trainer import Trainer, predict
 
 
@@ -75,3 +76,14 @@ def _of_fold(
     trainer = Trainer(config, {"Training": samples[np.flatnonzero(fitted)]}, run)
     trainer.fit(report=lambda row: report(number, row))
     return softmax(predict(trainer.averaged(), samples[held], config.preprocessing)[LABELS])
+
+
+def parted(sources: Sequence[Source], config: TrainConfig, folds: int, fold: int) -> tuple[dict[str, Tensors], list[str]]:
+    """Training and PublicTest of all sets, parted anew: this fold to choose on, all others to fit on; and what was left out."""
+    rule = Split(within=("Training", "PublicTest"), folds=folds, fold=fold, seed=config.seed)
+    sets, problems = [], list[str]()
+    for source in sources:
+        dataset = Parted(source.open(), rule)
+        sets.append({split: data for split, data in read(dataset, config.preprocessing).items() if split != "PrivateTest"})
+        problems += dataset.problems
+    return dict(sets[0]) if len(sets) == 1 else joined(sets), problems

@@ -111,9 +111,14 @@ class Run(ABC, Generic[C]):
             raise ValueError(f"{run} is no run to start from: there is no checkpoint.npz in it")
         with np.load(run / "checkpoint.npz") as stored:
             there = [stored[name] for i in range(len(stored.files)) if (name := f"average_{i}") in stored]
-        if [w.shape for w in there] != [w.shape for w in self.raw.get_weights()]:
+        own = self.raw.get_weights()
+        if len(there) != len(own) or not all(map(self.fits, there, own)):
             raise ValueError(f"{run} is a run of another network; start from one with the same model and options")
-        return there
+        return [new if new.shape == old.shape else old for new, old in zip(there, own, strict=True)]
+
+    def fits(self, there: np.ndarray, own: np.ndarray) -> bool:
+        """Whether weights of another run can stand for these of ours, or these can begin anew beside the others."""
+        return there.shape == own.shape
 
     def _row(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Any]:
         """Train an epoch: its row of the history."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,12 +29,15 @@ class Tensors:
     plurality: np.ndarray
     """int64 (n,): the label that more people chose than any other name; -1 where there is none, or it is no label."""
     labels: LabelSet
+    source: np.ndarray | None = None
+    """int64 (n,): which of several sets it is from; None: all are from one."""
 
     def __len__(self) -> int:
         return len(self.chips)
 
     def __getitem__(self, rows: np.ndarray | slice) -> Tensors:
-        return Tensors(self.chips[rows], self.targets[rows], self.votes[rows], self.plurality[rows], self.labels)
+        source = None if self.source is None else self.source[rows]
+        return Tensors(self.chips[rows], self.targets[rows], self.votes[rows], self.plurality[rows], self.labels, source)
 
     def sha256(self) -> str:
         """Over pixels, labels and votes: two runs with one hash were fitted on the same data."""
@@ -59,3 +62,34 @@ def read(dataset: Dataset, preprocessing: Preprocessing) -> Mapping[str, Tensors
 def _stack(chips: list[np.ndarray], targets: list[int], votes: list[np.ndarray], dataset: Dataset) -> Tensors:
     cast, of = np.stack(votes), (dataset.vote_labels, dataset.labels)
     return Tensors(np.stack(chips), np.array(targets), shares(cast, *of), plurality(cast, *of), dataset.labels)
+
+
+def joined(sets: Sequence[Mapping[str, Tensors]]) -> dict[str, Tensors]:
+    """Splits of several sets as one, with the classes of the first; each row knows its set.
+
+    Raises ValueError for a set with another class."""
+    first = next(iter(sets[0].values())).labels
+    found: dict[str, list[Tensors]] = {}
+    for number, splits in enumerate(sets):
+        for split, data in splits.items():
+            found.setdefault(split, []).append(_renamed(data, first, number))
+    return {split: _one_behind_another(parts, first) for split, parts in found.items()}
+
+
+def _renamed(data: Tensors, labels: LabelSet, number: int) -> Tensors:
+    """With the classes of other labels, found by their names."""
+    if missing := [name for name in data.labels if name not in labels]:
+        raise ValueError(
+            f"set {number + 1} has classes that the first has not: {', '.join(missing)}; a label map can rename them"
+        )
+    place = np.array([labels.index(name) for name in data.labels])
+    votes = np.zeros((len(data), len(labels)), np.float32)
+    votes[:, place] = data.votes
+    plurality = np.where(data.plurality < 0, -1, place[data.plurality])
+    return Tensors(data.chips, place[data.targets], votes, plurality, labels, np.full(len(data), number))
+
+
+def _one_behind_another(parts: Sequence[Tensors], labels: LabelSet) -> Tensors:
+    columns = zip(*((p.chips, p.targets, p.votes, p.plurality, p.source) for p in parts), strict=True)
+    chips, targets, votes, most, source = (np.concatenate(column) for column in columns)
+    return Tensors(chips, targets, votes, most, labels, source)

@@ -19,7 +19,7 @@ from mien.models import MODELS
 from mien.models.layers import names
 from mien.models.on_torch import trained
 from mien.training.augmentation import Augment
-from mien.training.balance import order, relearn_head, rows_of
+from mien.training.balance import drawn_in_an_epoch, order, relearn_head, rows_of
 from mien.training.config import ADAM, COSINE, LABELS, PLATEAU, SGD, SMOTE_EMBEDDINGS, VOTES, TrainConfig
 from mien.training.goals import Goal, goals, outputs, reached
 from mien.training.losses import soft_cross_entropy
@@ -80,9 +80,10 @@ class Trainer(Run[TrainConfig]):
         self.model = _trainee(self.raw, self.augment, config, self.goals, len(self.fitted.labels))
         self.seen = self.fitted[np.sort(np.random.default_rng(config.seed).permutation(len(self.fitted))[:SEEN])]
         self.best: list[np.ndarray] = []
-        self.steps = len(self.fitted) // config.batch_size
+        drawn = drawn_in_an_epoch(config, self.fitted)
+        self.steps = drawn // config.batch_size
         if self.steps < 1:
-            raise ValueError(f"{len(self.fitted)} training samples do not fill one batch of {config.batch_size}")
+            raise ValueError(f"{drawn} training samples do not fill one batch of {config.batch_size}")
         self._compile()
 
     def _adapt(self) -> None:
@@ -179,13 +180,21 @@ class Trainer(Run[TrainConfig]):
             return row
         data = self.chosen
         logits = predict(net, data, self.config.preprocessing)
-        row["accuracy"] = float((logits[LABELS].argmax(1) == data.targets).mean())
+        right = logits[LABELS].argmax(1) == data.targets
+        row["accuracy"] = float(right.mean())
+        for number in () if data.source is None else np.unique(data.source):
+            row[f"accuracy_of_{number + 1}"] = float(right[data.source == number].mean())
         row["loss_public"] = _loss(logits[LABELS], data)
         if VOTES in logits:
             clear = data.votes.max(1) > 0.5
             right = logits[VOTES].argmax(1) == data.votes.argmax(1)
             row["accuracy_votes"] = float(right[clear].mean())
         return row
+
+    def fits(self, there: np.ndarray, own: np.ndarray) -> bool:
+        """Of another number of classes, the head begins anew."""
+        alike = there.ndim == own.ndim and there.shape[:-1] == own.shape[:-1]
+        return there.shape == own.shape or (alike and own.shape[-1] == len(self.fitted.labels))
 
     def data_sha256(self) -> str:
         return self.fitted.sha256()
