@@ -20,6 +20,7 @@ from mien.cli import (
     models,
     predict,
     serve,
+    sweep,
     train,
 )
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(predict.predict)
 app.command()(serve.serve)
 app.command()(train.train)
+app.command()(sweep.sweep)
 app.command()(evaluate.evaluate)
 app.command()(detectors.detectors)
 for command in (
