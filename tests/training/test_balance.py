@@ -40,7 +40,7 @@ def test_weighted_targets_sum_to_the_weights():
 
 
 def test_oversampled_epochs_are_even_seeded_and_as_long_as_others():
-    from mien.training.balance import order
+    from mien.training.drawing import order
 
     c, data = config(sampling="oversample"), tensors()
     rows = order(c, data, 3, 64)

@@ -93,7 +93,7 @@ def weighted(sets, weights):
 
 
 def test_sets_are_drawn_from_as_often_as_they_weigh(data):
-    from mien.training.balance import drawn_in_an_epoch, order
+    from mien.training.drawing import drawn_in_an_epoch, order
 
     config, both = weighted([data, data], (0.5, 2.0))
     fitted, one = both["Training"], len(data["Training"])

@@ -37,9 +37,9 @@ app.command()(sweep.sweep)
 app.command()(evaluate.evaluate)
 app.command()(detectors.detectors)
 for command in (
-    data.convert, data_parts.stats, data_audit.audit, data_audit.folds, data_audit.clean, data_versions.log, data_versions.diff,
-    data_versions.checkout, data_versions.add, data_parts.split, data_parts.balance, data_parts.sheet, data_collect.collect,
-    data_collect.gather, data_collect.forget,
+    data.convert, data_parts.stats, data_audit.audit, data_audit.folds, data_audit.ease, data_audit.clean, data_versions.log,
+    data_versions.diff, data_versions.checkout, data_versions.add, data_parts.split, data_parts.balance, data_parts.sheet,
+    data_collect.collect, data_collect.gather, data_collect.forget,
 ):  # fmt: skip
     data.app.command()(command)
 app.add_typer(data.app, name="data")

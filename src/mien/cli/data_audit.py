@@ -99,6 +99,58 @@ def folds(
     typer.echo(f"see what they doubt: mien data audit {source} --predictions {to / 'out_of_fold.npy'} --to {to / 'audit'}")
 
 
+def ease(
+    source: Source,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="ease.csv, hardest.png and the classifiers' runs will be in it.")],
+    folds: Annotated[int, typer.Option(min=2, help="K: a base classifier is trained on each of so many parts.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="M: with other parts so many times.")] = 2,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="From this share of right answers on a face is easy.")] = 0.5,
+    epochs: Annotated[int, typer.Option(min=1, help="Of each classifier.")] = 12,
+    settings: Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="Any field of the runs' config.")] = [],  # noqa: B006
+    labels: Labels = None,
+) -> None:
+    """Find out how easily each training face is told: R(x), the share of many small nets that are right about it.
+
+    The dissertation's ease degree. Train the easy ones first with `mien train --set curriculum.ease=DIR/ease.csv`. A run that
+    was stopped goes on when it is called again."""
+    from mien.cli.train import ask_for_keras
+
+    ask_for_keras("mien data ease")
+    from dataclasses import replace
+
+    from mien.datasets.ease import write_ease
+    from mien.training.config import RECIPES
+    from mien.training.difficulty import BASE, hardest
+    from mien.training.difficulty import ease as measured
+    from mien.training.overrides import overridden
+    from mien.training.tensors import read
+
+    config = overridden(replace(RECIPES["resnet"], options=BASE, epochs=epochs, votes=0.0), settings)
+    dataset = opened(source, labels)
+    samples = read(dataset, config.preprocessing).get("Training")
+    if samples is None:
+        raise ValueError(f"{source}: no samples in the split Training")
+    to.mkdir(parents=True, exist_ok=True)
+
+    def report(number: int, row: dict[str, Any]) -> None:
+        if row["epoch"] == config.epochs:
+            typer.echo(f"classifier {number + 1} of {folds * repeats}: loss {row['loss']:.3f}", err=True)
+
+    found = measured(samples, config, folds, repeats, to, report)
+    tell(dataset.problems, to)
+    names = [samples.labels[target] for target in samples.targets]
+    write_ease(to / "ease.csv", samples.keys.tolist(), names, found.degree, threshold)  # type: ignore[union-attr]
+    (to / "hardest.png").write_bytes(hardest(samples, found.degree))
+    for i, name in enumerate(samples.labels):
+        mine = found.degree[samples.targets == i]
+        if len(mine):
+            typer.echo(f"{name}: {(mine >= threshold).sum():,} easy, {(mine < threshold).sum():,} difficult; R {mine.mean():.3f}")
+    typer.echo(
+        f"see {to / 'ease.csv'}, {to / 'hardest.png'}; mien train --set curriculum.ease={to / 'ease.csv'} begins with the easy"
+    )
+    raise typer.Exit(FAILED if dataset.problems else 0)
+
+
 def _detector(wanted: bool) -> Any:
     from mien.detectors import load_detector
 

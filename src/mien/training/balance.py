@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from mien.datasets.balance import class_weights, oversampled, smote
+from mien.datasets.balance import class_weights, smote
 from mien.errors import needs
-from mien.training.config import OVERSAMPLE, SMOTE, TrainConfig
+from mien.training.config import SMOTE, TrainConfig
 from mien.training.tensors import Tensors
 
 
@@ -34,34 +34,6 @@ def rows_of(config: TrainConfig, fitted: Tensors) -> Tensors:
         np.pad(fitted.plurality, (0, more), constant_values=-1),
         fitted.labels,
     )
-
-
-def order(config: TrainConfig, rows: Tensors, epoch: int, n: int) -> np.ndarray:
-    """The rows (n,) of an epoch: each once, or as often as its set's weight says, or, oversampling, so that all classes come
-    equally often."""
-    draw = np.random.default_rng([config.seed, epoch])
-    if config.sampling == OVERSAMPLE:
-        return draw.permutation(oversampled(rows.targets, draw))[:n]
-    if not config.data_weights:
-        return draw.permutation(len(rows))[:n]
-    source = np.zeros(len(rows), int) if rows.source is None else rows.source
-    parts = [_times(draw.permutation(np.flatnonzero(source == i)), w) for i, w in enumerate(config.data_weights)]
-    return draw.permutation(np.concatenate(parts))[:n]
-
-
-def drawn_in_an_epoch(config: TrainConfig, fitted: Tensors) -> int:
-    """How many samples come in an epoch."""
-    if not config.data_weights:
-        return len(fitted)
-    sizes = np.bincount(np.zeros(len(fitted), int) if fitted.source is None else fitted.source)
-    if len(sizes) != len(config.data_weights):
-        raise ValueError(f"data_weights has {len(config.data_weights)} numbers for {len(sizes)} sets of data")
-    return sum(len(_times(np.arange(size), w)) for size, w in zip(sizes, config.data_weights, strict=True))
-
-
-def _times(rows: np.ndarray, weight: float) -> np.ndarray:
-    """So many times each of the rows, of a fraction the first ones."""
-    return np.resize(rows, round(len(rows) * weight))
 
 
 def soft_targets(config: TrainConfig, rows: Tensors) -> np.ndarray:

@@ -73,6 +73,23 @@ class Distillation:
 
 
 @dataclass(frozen=True)
+class Curriculum:
+    """Easy faces first (Bengio et al. 2009): an epoch draws from the easiest part of each class, and that part grows."""
+
+    ease: str = ""
+    """What `mien data ease` wrote, ease.csv; empty: all samples from the beginning."""
+    begin: float = 0.3
+    """Share of each class that is drawn from in the first epoch."""
+    until: float = 0.5
+    """Share of the epochs after which all are."""
+
+    def share(self, epoch: int, epochs: int) -> float:
+        """Of each class, in this epoch."""
+        grown = 1.0 if not self.until else epoch / (self.until * epochs)
+        return min(1.0, self.begin + (1 - self.begin) * grown)
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides a run's result; saved in the run folder and read back by `--resume`."""
 
@@ -104,6 +121,7 @@ class TrainConfig:
     others; `smote_embeddings`: the head is fitted anew on embeddings made up so. An epoch has as many steps as without."""
     data_weights: tuple[float, ...] = ()
     """Of several sets in turn: how often in an epoch each sample comes, 0.5 every other time; empty: each once."""
+    curriculum: Curriculum = field(default_factory=Curriculum)
     adjust_loss: float = 0.0
     """Strength of the logit adjustment in the loss of the head on labels (Menon et al. 2021): the net learns what the
     labels say beyond how frequent they are."""
@@ -176,6 +194,17 @@ class TrainConfig:
             ("stop_after", s.stop_after >= 0, "0 or more"),
             ("plain", 0 <= s.plain <= self.epochs, f"0 to the {self.epochs} epochs"),
             within="schedule",
+        )
+        insist(
+            self.curriculum,
+            ("begin", 0 < self.curriculum.begin <= 1, "more than 0, up to 1"),
+            ("until", 0 <= self.curriculum.until <= 1, "0 to 1"),
+            (
+                "ease",
+                not (self.curriculum.ease and (self.sampling or self.data_weights)),
+                "none beside sampling and data_weights",
+            ),
+            within="curriculum",
         )
         insist(
             d,

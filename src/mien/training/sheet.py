@@ -37,7 +37,7 @@ def contact_sheet(
         if config.augmentation.mixes:
             x = Mix()([x, plan(config.augmentation, how, len(chips))], training=True)
         columns.append(np.array(x))
-    return encode(_pasted(np.stack(columns, axis=1))), len(chips)
+    return encode(pasted(np.stack(columns, axis=1))), len(chips)
 
 
 def _some(dataset: Dataset, preprocessing: Preprocessing, faces: int) -> np.ndarray:
@@ -56,7 +56,7 @@ def _some(dataset: Dataset, preprocessing: Preprocessing, faces: int) -> np.ndar
     return np.stack(chosen)
 
 
-def _pasted(chips: np.ndarray) -> np.ndarray:
+def pasted(chips: np.ndarray) -> np.ndarray:
     """(rows, columns, h, w, c) gray levels -> one uint8 picture."""
     rows, columns, h, w, _ = chips.shape
     out = np.full((rows * (h + GAP) - GAP, columns * (w + GAP) - GAP), 255, np.uint8)

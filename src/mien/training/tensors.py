@@ -31,13 +31,15 @@ class Tensors:
     labels: LabelSet
     source: np.ndarray | None = None
     """int64 (n,): which of several sets it is from; None: all are from one."""
+    keys: np.ndarray | None = None
+    """str (n,): where each came from; None: it is not known, or was made up."""
 
     def __len__(self) -> int:
         return len(self.chips)
 
     def __getitem__(self, rows: np.ndarray | slice) -> Tensors:
-        source = None if self.source is None else self.source[rows]
-        return Tensors(self.chips[rows], self.targets[rows], self.votes[rows], self.plurality[rows], self.labels, source)
+        source, keys = (None if array is None else array[rows] for array in (self.source, self.keys))
+        return Tensors(self.chips[rows], self.targets[rows], self.votes[rows], self.plurality[rows], self.labels, source, keys)
 
     def sha256(self) -> str:
         """Over pixels, labels and votes: two runs with one hash were fitted on the same data."""
@@ -49,19 +51,21 @@ class Tensors:
 
 def read(dataset: Dataset, preprocessing: Preprocessing) -> Mapping[str, Tensors]:
     """Every split of the dataset in the size and channels that the card asks for."""
-    rows: dict[str, tuple[list[np.ndarray], list[int], list[np.ndarray]]] = {}
+    rows: dict[str, tuple[list[np.ndarray], list[int], list[np.ndarray], list[str]]] = {}
     nobody = np.zeros(len(dataset.vote_labels or ()), np.float32)
     for sample in dataset:
-        chips, targets, votes = rows.setdefault(sample.split, ([], [], []))
+        chips, targets, votes, keys = rows.setdefault(sample.split, ([], [], [], []))
+        keys.append(sample.key)
         chips.append(preprocessing.pixels(aligned(sample.image[None], preprocessing.align))[0])
         targets.append(sample.label)
         votes.append(nobody if sample.votes is None else sample.votes)
     return {split: _stack(*lists, dataset) for split, lists in rows.items()}
 
 
-def _stack(chips: list[np.ndarray], targets: list[int], votes: list[np.ndarray], dataset: Dataset) -> Tensors:
+def _stack(chips: list[np.ndarray], targets: list[int], votes: list[np.ndarray], keys: list[str], dataset: Dataset) -> Tensors:
     cast, of = np.stack(votes), (dataset.vote_labels, dataset.labels)
-    return Tensors(np.stack(chips), np.array(targets), shares(cast, *of), plurality(cast, *of), dataset.labels)
+    seen = shares(cast, *of), plurality(cast, *of)
+    return Tensors(np.stack(chips), np.array(targets), *seen, dataset.labels, keys=np.array(keys))
 
 
 def joined(sets: Sequence[Mapping[str, Tensors]]) -> dict[str, Tensors]:
@@ -86,10 +90,10 @@ def _renamed(data: Tensors, labels: LabelSet, number: int) -> Tensors:
     votes = np.zeros((len(data), len(labels)), np.float32)
     votes[:, place] = data.votes
     plurality = np.where(data.plurality < 0, -1, place[data.plurality])
-    return Tensors(data.chips, place[data.targets], votes, plurality, labels, np.full(len(data), number))
+    return Tensors(data.chips, place[data.targets], votes, plurality, labels, np.full(len(data), number), data.keys)
 
 
 def _one_behind_another(parts: Sequence[Tensors], labels: LabelSet) -> Tensors:
-    columns = zip(*((p.chips, p.targets, p.votes, p.plurality, p.source) for p in parts), strict=True)
-    chips, targets, votes, most, source = (np.concatenate(column) for column in columns)
-    return Tensors(chips, targets, votes, most, labels, source)
+    columns = zip(*((p.chips, p.targets, p.votes, p.plurality, p.source, p.keys) for p in parts), strict=True)
+    chips, targets, votes, most, source, keys = (np.concatenate(column) for column in columns)
+    return Tensors(chips, targets, votes, most, labels, source, keys)

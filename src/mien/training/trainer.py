@@ -19,8 +19,9 @@ from mien.models import MODELS
 from mien.models.layers import names
 from mien.models.on_torch import trained
 from mien.training.augmentation import Augment
-from mien.training.balance import drawn_in_an_epoch, order, relearn_head, rows_of
+from mien.training.balance import relearn_head, rows_of
 from mien.training.config import ADAM, COSINE, LABELS, PLATEAU, SGD, SMOTE_EMBEDDINGS, VOTES, TrainConfig
+from mien.training.drawing import drawn_in_an_epoch, order, ranks
 from mien.training.goals import Goal, goals, outputs, reached
 from mien.training.losses import soft_cross_entropy
 from mien.training.mixing import Mix, mixed_targets, plan, unmixed
@@ -79,6 +80,7 @@ class Trainer(Run[TrainConfig]):
         self.augment = Augment(config.augmentation, config.seed)
         self.model = _trainee(self.raw, self.augment, config, self.goals, len(self.fitted.labels))
         self.seen = self.fitted[np.sort(np.random.default_rng(config.seed).permutation(len(self.fitted))[:SEEN])]
+        self.ranks = ranks(config, self.fitted)
         self.best: list[np.ndarray] = []
         drawn = drawn_in_an_epoch(config, self.fitted)
         self.steps = drawn // config.batch_size
@@ -124,7 +126,7 @@ class Trainer(Run[TrainConfig]):
         if c.schedule.kind != COSINE:
             self.model.optimizer.learning_rate.assign(self._rate(number))
         self.augment.begin(number)
-        drawn = order(c, self.rows, number, self.steps * batch)
+        drawn = order(c, self.rows, number, self.steps * batch, self.ranks)
         if c.loss.views > 1:
             drawn = np.tile(drawn.reshape(-1, batch), c.loss.views).ravel()
         batch *= c.loss.views

@@ -1,0 +1,34 @@
+"""How easily each face of a set is told, as a file: keys, names and degrees in, a csv out, and back by keys."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+COLUMNS = ("key", "label", "ease", "easy")
+
+
+def write_ease(path: Path, keys: Sequence[str], names: Sequence[str], degree: np.ndarray, threshold: float) -> None:
+    """A row a sample: its key, the name of its class, R(x) from 0 to 1, and whether it is easy, R(x) being the threshold or
+    more (the dissertation's section 3.5)."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for key, name, one in zip(keys, names, degree, strict=True):
+            writer.writerow([key, name, f"{one:.4f}", int(one >= threshold)])
+
+
+def read_ease(path: Path, keys: Sequence[str]) -> np.ndarray:
+    """R(x) (n,) of the samples with these keys. Raises ValueError for a file of another kind, and for samples it lacks."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        if not {"key", "ease"} <= set(rows.fieldnames or ()):
+            raise ValueError(f"{path}: columns key and ease were wanted, as mien data ease writes them")
+        found = {row["key"]: float(row["ease"]) for row in rows}
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise ValueError(f"{path}: no ease of {len(missing):,} samples, such as {missing[0]!r}; make it anew with mien data ease")
+    return np.array([found[key] for key in keys])
