@@ -19,6 +19,7 @@ COMMANDS = {
     "footprint": "python benchmarks/footprint.py --photo PHOTO mien=PYTHON fer=PYTHON",
     "calibration": "python benchmarks/calibration.py --data fer2013.npz",
     "training": "python benchmarks/training.py",
+    "architectures": "python benchmarks/architectures.py",
     "data": "python benchmarks/data.py --data fer2013.npz",
     "ablation": "python benchmarks/ablation.py --data fer2013.npz --runs DIR",
     "faces": "python benchmarks/faces.py --faces DIR --people mask853 --machine ccp --detector RUN --detector mien ...",

@@ -103,6 +103,11 @@ def test_detectors_and_models_are_listed():
     assert [r["name"] for r in rows if r["default"]] == ["mien"]
     assert all(r["licence"] and r["weights"] for r in rows)
     assert [(r["installed"], 0 < r["size"] <= 1_000_000) for r in rows if r["default"]] == [(True, True)]
+    networks = json.loads(mien("models", "list", "--networks", "--json").stdout)["rows"]
+    assert {"mini_xception", "resnet", "sequential_cnn"} <= {row["name"] for row in networks}
+    shown = mien("models", "list").stdout.decode()
+    assert "fer2013" in shown
+    assert "tutorial_cnn" in shown
     assert {"default", "fer2013"} <= {c["name"] for c in json.loads(mien("models", "list", "--json").stdout)}
 
 

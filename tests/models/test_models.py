@@ -127,6 +127,16 @@ def test_it_says_how_much_it_computes(name, net):
     assert flops(net) > 1e6
 
 
+def test_what_was_measured_is_of_this_network(name, net):
+    from mien.models import MODELS
+    from mien.models.flops import flops
+    from mien.models.measured import measured
+
+    (row,) = [row for row in measured()["rows"] if row["name"] == name]
+    assert row["parameters"] == PARAMETERS[name]
+    assert row["megaflops"] == round(flops(MODELS[name]({"labels": 7})) / 1e6, 1)
+
+
 def test_operations_are_counted_right():
     import keras
     from keras import layers

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from mien.card import ModelCard
 
 app = typer.Typer(help="List the packaged models; fetch weights that are not packaged.", no_args_is_help=True)
 
@@ -22,18 +25,29 @@ MOST_BYTES = 500_000_000
 
 
 @app.command("list")
-def list_models(json: Annotated[bool, typer.Option("--json", help="The cards, as JSON.")] = False) -> None:
-    """The packaged models; --json adds their calibration and what they were measured at."""
+def list_models(
+    json: Annotated[bool, typer.Option("--json", help="The cards, as JSON.")] = False,
+    networks: Annotated[bool, typer.Option("--networks", help="Only the networks that can be trained.")] = False,
+) -> None:
+    """The packaged models, and the networks that can be trained; --json adds calibration and scores."""
     from json import dumps
     from json import loads as parse
 
     from mien.card import ModelCard
+    from mien.models.measured import measured
     from mien.weights import find_card, packaged
 
-    cards = [ModelCard.load(find_card(name)) for name in packaged()]
+    cards = [] if networks else [ModelCard.load(find_card(name)) for name in packaged()]
     if json:
-        typer.echo(dumps([parse(card.to_json()) for card in cards], indent=2))
+        typer.echo(dumps(measured() if networks else [parse(card.to_json()) for card in cards], indent=2))
         return
+    if cards:
+        _show_models(cards)
+        typer.echo("")
+    _show_networks(measured())
+
+
+def _show_models(cards: list[ModelCard]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -44,6 +58,20 @@ def list_models(json: Annotated[bool, typer.Option("--json", help="The cards, as
             card.name, f"{card.parameters:,}", f"{p.size}x{p.size} {p.channels}", ", ".join(card.labels), card.description
         )
     Console().print(table)
+
+
+def _show_networks(told: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("network", "parameters", "MFLOPs", "ms, one face", "ms each, of 64", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in told["rows"]:
+        times = (f"{row[name]:.2f}" for name in ("ms_1", "ms_64"))
+        table.add_row(row["name"], f"{row['parameters']:,}", f"{row['megaflops']:,.1f}", *times)
+    Console().print(table)
+    typer.echo(f"train one: mien train --model NAME; times of {told['date']}, {told['machine']}", err=True)
 
 
 @app.command()
