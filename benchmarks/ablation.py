@@ -1,9 +1,10 @@
-"""What data work is worth: one small net, one budget, one change an arm; fitted on Training, scored on PublicTest.
+"""What data work, and what losses are worth: one small net, one budget, one change an arm; fitted on Training, scored on
+PublicTest.
 
 An arm that is done is not run again (its run folder says so), so the script may be stopped and called again; every arm has
 seed 0, the base and the best four of the others have three. About 10 hours on one core: KERAS_BACKEND=torch, OMP_NUM_THREADS=1.
 
-python benchmarks/ablation.py --data fer2013.npz --runs FOLDER [--arm NAME ...]
+python benchmarks/ablation.py --data fer2013.npz --runs FOLDER [--table losses] [--arm NAME ...]
 """
 
 import argparse
@@ -17,8 +18,11 @@ import numpy as np
 
 from mien.card import ALIGNMENT, ILLUMINATION, Preprocessing
 from mien.datasets import open_dataset
+from mien.datasets.ease import write_ease
 from mien.training.augmentation import NONE, Augmentation
-from mien.training.config import SAMPLING, TrainConfig
+from mien.training.config import RECIPES, SAMPLING, Curriculum, Distillation, Loss, TrainConfig
+from mien.training.difficulty import BASE as CLASSIFIER
+from mien.training.difficulty import ease
 from mien.training.finish import finish
 from mien.training.tensors import Tensors, read
 from mien.training.trainer import Trainer
@@ -55,6 +59,22 @@ ARMS = {
     **{f"illumination: {name}": replace(BASE, preprocessing=Preprocessing(illumination=name)) for name in ILLUMINATION},
     **{f"alignment: {name}": replace(BASE, preprocessing=Preprocessing(align=name)) for name in ALIGNMENT},
 }
+EASE = Path("ease", "ease.csv")
+"""Within the folder of the runs; made when an arm wants it."""
+BESIDE = {"center": 0.01, "island": 0.01, "locality": 0.003, "triplet": 0.1, "tuplet": 0.1}
+"""Weights beside softmax: of the first three as in their papers."""
+LOSSES = {
+    "base: softmax with label smoothing": BASE,
+    "without label smoothing": replace(BASE, label_smoothing=0.0),
+    "focal": replace(BASE, loss=Loss(kind="focal"), label_smoothing=0.0),
+    **{f"{name} beside softmax": replace(BASE, loss=Loss(metric=name, metric_weight=w)) for name, w in BESIDE.items()},
+    **{f"{name} alone": replace(BASE, loss=Loss(metric=name, metric_weight=1.0, weight=0.0)) for name in BESIDE},
+    "two views of each image": replace(BASE, loss=Loss(views=2)),
+    "people's votes on a second head": replace(BASE, votes=1.0),
+    "taught by the packaged net": replace(BASE, distil=Distillation(("fer2013",))),
+    "the easy ones first": replace(BASE, curriculum=Curriculum(EASE.as_posix())),
+}
+TABLES = {"ablation": ARMS, "losses": LOSSES}
 SEEDS, BEST = (0, 1, 2), 4
 
 
@@ -67,6 +87,8 @@ def scored(config: TrainConfig, data: Path, run: Path) -> dict:
     """Scores on PublicTest of the finished run in the folder, trained first if need be."""
     if not (run / "report.json").exists():
         samples = tensors(data, config.preprocessing)
+        if config.curriculum.ease:
+            config = replace(config, curriculum=Curriculum(str(easiness(samples["Training"], run.parent))))
         trainer = Trainer(config, samples, run)
         trainer.fit(report=lambda row: print(run.name, row, flush=True))
         finish(trainer, samples)
@@ -75,11 +97,22 @@ def scored(config: TrainConfig, data: Path, run: Path) -> dict:
     return {name: public[name] for name in ("accuracy", "macro_f1", "ece")} | recall
 
 
-def table(runs: Path) -> list[dict]:
+def easiness(fitted: Tensors, runs: Path) -> Path:
+    """The file of ease degrees, of five classifiers twice, made if it is not there."""
+    path = runs / EASE
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        config = replace(RECIPES["resnet"], options=CLASSIFIER, epochs=12, votes=0.0)
+        found = ease(fitted, config, 5, 2, path.parent, lambda number, row: print("ease", number, row, flush=True))
+        write_ease(path, fitted.keys.tolist(), [fitted.labels[t] for t in fitted.targets], found.degree, 0.5)
+    return path
+
+
+def table(runs: Path, arms: Mapping[str, TrainConfig] = ARMS) -> list[dict]:
     """A row an arm that has been run: means over its seeds, and the deviation of macro-F1."""
     rows = []
-    for arm in ARMS:
-        done = [scored(ARMS[arm], Path(), f) for s in SEEDS if (f := folder(runs, arm, s)).joinpath("report.json").exists()]
+    for arm in arms:
+        done = [scored(arms[arm], Path(), f) for s in SEEDS if (f := folder(runs, arm, s)).joinpath("report.json").exists()]
         if done:
             means = {name: round(float(np.mean([row[name] for row in done])), 4) for name in done[0]}
             spread = round(float(np.std([row["macro_f1"] for row in done], ddof=1)), 4) if len(done) > 1 else None
@@ -95,18 +128,20 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--data", type=Path, required=True)
     ask.add_argument("--runs", type=Path, required=True)
-    ask.add_argument("--arm", action="append", choices=list(ARMS), help="only these")
+    ask.add_argument("--table", choices=list(TABLES), default="ablation")
+    ask.add_argument("--arm", action="append", help="only these")
     asked = ask.parse_args()
+    chosen = TABLES[asked.table]
 
     def run(arms: list[str], seeds: tuple[int, ...]) -> None:
         for seed in seeds:
             for arm in arms:
-                scored(replace(ARMS[arm], seed=seed), asked.data, folder(asked.runs, arm, seed))
-                write("ablation", table(asked.runs))
+                scored(replace(chosen[arm], seed=seed), asked.data, folder(asked.runs, arm, seed))
+                write(asked.table, table(asked.runs, chosen))
 
-    run(asked.arm or list(ARMS), SEEDS[:1])
-    if not asked.arm:
-        base, *others = list(ARMS)
+    run(asked.arm or list(chosen), SEEDS[:1])
+    if not asked.arm and asked.table == "ablation":
+        base, *others = list(chosen)
         first = {row["arm"]: row["macro_f1"] for row in table(asked.runs)}
         run([base, *sorted(others, key=lambda arm: -first[arm])[:BEST]], SEEDS[1:])
 
