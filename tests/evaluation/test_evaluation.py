@@ -89,3 +89,45 @@ def test_a_report_stands_alone(tmp_path):
     assert "<b>x</b>" not in page
     assert json.loads((tmp_path / "report.json").read_text())["splits"]["PublicTest"]["n"] == 2
     assert (tmp_path / "confusion-PublicTest.png").stat().st_size > 1000
+
+
+def test_a_calibrated_model_is_not_told_from_one_and_an_overconfident_one_is():
+    from mien.evaluation.calibration import calibrated_p
+
+    draw = np.random.default_rng(0)
+    probability = draw.dirichlet(np.ones(4), 2000)
+    targets = (draw.random((2000, 1)) > np.cumsum(probability, 1)[:, :-1]).sum(1)
+    assert calibrated_p(probability, targets) > 0.05
+    sharp = probability**2 / (probability**2).sum(1, keepdims=True)
+    assert calibrated_p(sharp, targets) < 0.01
+    assert calibrated_p(probability[:0], targets[:0]) == 1
+
+
+def test_intervals_hold_the_share_as_often_as_they_say():
+    from mien.evaluation.scores import interval
+
+    low, high = interval(0.72, 3589)
+    assert (high - low) / 2 / 1.96 == pytest.approx(0.0075, abs=1e-4)
+    draw = np.random.default_rng(0)
+    found = [interval(draw.binomial(50, 0.9) / 50, 50) for _ in range(2000)]
+    assert np.mean([low <= 0.9 <= high for low, high in found]) == pytest.approx(0.95, abs=0.03)
+    assert interval(0.0, 0) == (0.0, 1.0)
+
+
+def test_views_are_averaged():
+    from mien.evaluation.views import Views
+
+    class Brightness:
+        labels, card = AB, None
+
+        def __call__(self, chips):
+            left = chips[:, :, :2].reshape(len(chips), -1).mean(1) / 255
+            return np.stack([left, 1 - left], 1).astype(np.float32)
+
+    chips = np.zeros((3, 48, 48), np.uint8)
+    chips[:, :, :24] = 255
+    assert Views(Brightness(), "flip")(chips)[:, 0] == pytest.approx([0.5] * 3)
+    assert Views(Brightness(), "ten_crop")(chips)[:, 0] == pytest.approx([0.5] * 3)
+    assert Views(Brightness(), "ten_crop")(chips[:0]).shape == (0, 2)
+    with pytest.raises(ValueError, match="no views named 'five'; there are: flip, ten_crop"):
+        Views(Brightness(), "five")

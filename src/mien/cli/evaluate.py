@@ -20,6 +20,10 @@ def evaluate(
         list[str] | None,
         typer.Option(help="Splits to score; repeat it for several. [default: PublicTest, or all]"),
     ] = None,
+    views: Annotated[
+        str | None,
+        typer.Option(help="flip or ten_crop: average what is said of several views of each face, at as many times the cost."),
+    ] = None,
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Write report.html, report.json and pictures here.")] = None,
     json: Annotated[bool, typer.Option("--json", help="All scores as JSON.")] = False,
     source: Annotated[
@@ -41,7 +45,7 @@ def evaluate(
     if task is Task.detect:
         from mien.cli.evaluate_detector import evaluate_detector
 
-        refuse("classify", split=split)
+        refuse("classify", split=split, views=views)
         evaluate_detector(model, data, source, people, to, json, seen(longest_side, score, tiles))
         return
     refuse("detect", source=source, people=people, longest_side=longest_side, score=score, tiles=tiles)
@@ -49,6 +53,7 @@ def evaluate(
     from mien.classifiers import load_classifier
     from mien.datasets import open_dataset
     from mien.evaluation.measure import measure
+    from mien.evaluation.views import Views
 
     if to:
         from mien.page import pyplot
@@ -56,7 +61,7 @@ def evaluate(
         pyplot()  # its absence is said before the work, not after
     classifier = load_classifier(model)
     dataset = open_dataset(data)
-    measured = measure(classifier, dataset, split)
+    measured = measure(Views(classifier, views) if views else classifier, dataset, split)
     tell(dataset.problems, to)
     if to:
         from mien.evaluation.report import write_report
@@ -79,7 +84,11 @@ def _show(measured: dict[str, Any]) -> None:
         for label, row in s["classes"].items():
             table.add_row(label, f"{row['n']:,}", *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")))
         Console().print(table)
-        typer.echo(f"accuracy {s['accuracy']:.4f}   macro-F1 {s['macro_f1']:.4f}   ECE {s['ece']:.4f}   faces {s['n']:,}")
+        low, high = s["accuracy_interval"]
+        typer.echo(
+            f"accuracy {s['accuracy']:.4f} ({low:.3f} to {high:.3f})   macro-F1 {s['macro_f1']:.4f}   ECE {s['ece']:.4f} "
+            f"(p {s['calibrated_p']:.3f} of a calibrated model)   faces {s['n']:,}"
+        )
         if s["deduplicated"]["n"] < s["n"]:
             d = s["deduplicated"]
             typer.echo(f"without copies of earlier rows and of other splits: accuracy {d['accuracy']:.4f}   faces {d['n']:,}")

@@ -78,3 +78,17 @@ def confidence_for(probability: np.ndarray, targets: np.ndarray, error: float) -
     rate = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
     good = np.nonzero(rate <= error)[0]
     return float(confidence[order][good[-1]]) if len(good) else 1.0
+
+
+def calibrated_p(probability: np.ndarray, targets: np.ndarray, draws: int = 500, seed: int = 0) -> float:
+    """How often a model that is calibrated, with just these probabilities, has an expected calibration error at least as large
+    by chance: below .05 it is told from a calibrated one (consistency resampling, Broecker and Smith 2007)."""
+    if not len(targets):
+        return 1.0
+    observed, draw = expected_calibration_error(probability, targets), np.random.default_rng(seed)
+    bounds = np.cumsum(probability / probability.sum(1, keepdims=True), axis=1)
+    larger = 0
+    for _ in range(draws):
+        labels = (draw.random((len(bounds), 1)) > bounds[:, :-1]).sum(1)
+        larger += expected_calibration_error(probability, labels) >= observed
+    return (larger + 1) / (draws + 1)

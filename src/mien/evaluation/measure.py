@@ -10,7 +10,8 @@ import numpy as np
 from mien.classifiers import Classifier
 from mien.datasets import Dataset, Sample
 from mien.datasets.votes import most_people
-from mien.evaluation.scores import first_of_each, scores
+from mien.evaluation.calibration import calibrated_p
+from mien.evaluation.scores import first_of_each, interval, scores
 from mien.labels import LabelSet
 from mien.preprocess.landmarks import aligned
 
@@ -19,7 +20,8 @@ BATCH = 64
 
 def measure(classifier: Classifier, dataset: Dataset, splits: Iterable[str] | None = None) -> dict[str, Any]:
     """{split: scores}, each with the same on rows that are copies of no other (`deduplicated`) and, where people voted,
-    against the name that most of them chose (`votes`). Raises ValueError for a split or a class that is not there.
+    against the name that most of them chose (`votes`). `accuracy_interval` is that of 95 %, `calibrated_p` how likely so large
+    a calibration error is of a model that is calibrated. Raises ValueError for a split or a class that is not there.
     What the dataset leaves out, it names in its `problems`."""
     samples: dict[str, list[Sample]] = {}
     _ = dataset.labels  # a folder without folders for the classes says so here
@@ -41,6 +43,8 @@ def _measure(classifier: Classifier, dataset: Dataset, samples: Mapping[str, lis
     others = {row.image.tobytes() for name, more in samples.items() if name != split for row in more}
     fresh = first_of_each([row.image for row in rows], others)
     out = scores(probability, targets, classifier.labels)
+    out["accuracy_interval"] = interval(out["accuracy"], len(targets))
+    out["calibrated_p"] = calibrated_p(probability, targets)
     out["deduplicated"] = scores(probability[fresh], targets[fresh], classifier.labels)
     seen = np.array([most_people(row, dataset.vote_labels, classifier.labels) for row in rows])
     if (seen >= 0).any():

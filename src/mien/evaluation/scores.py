@@ -44,3 +44,11 @@ def short(measured: dict[str, Any]) -> dict[str, Any]:
     """The scores without tables: what a card holds."""
     plain = {name: round(measured[name], 6) for name in ("accuracy", "macro_f1", "ece")}
     return {"n": measured["n"], **plain, "recall": {k: round(v["recall"], 6) for k, v in measured["classes"].items()}}
+
+
+def interval(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Between which a share that was seen in n samples lies, at 95 % (Wilson 1927)."""
+    if not n:
+        return 0.0, 1.0
+    middle, width = share + z * z / (2 * n), z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    return (middle - width) / (1 + z * z / n), (middle + width) / (1 + z * z / n)
