@@ -12,7 +12,7 @@ import typer
 from mien.cli.errors import FAILED, complain, tell
 
 if TYPE_CHECKING:
-    from mien.datasets import Dataset, Sample
+    from mien.datasets import Dataset
 
 app = typer.Typer(help="Convert, look through and mend sets of labelled faces.", no_args_is_help=True)
 FORMS = "A .npz, .csv or .parquet, a folder with one folder a class, an archive of those, or versions (.mien, .mien@ID)."
@@ -61,10 +61,11 @@ def written(dataset: Dataset, source: Path, target: Path, *how: object) -> None:
 
     `how`: what else decides the result, so that a stopped run is gone on with only where it is the same; of a file, what is
     in it."""
+    from mien.datasets.convert import Seen
     from mien.datasets.convert import convert as write
     from mien.labels import FERPLUS
 
-    seen = _Seen(dataset)
+    seen = Seen(dataset)
     with progress(source.name, len(dataset)) as step:
         count, wrong = write(
             seen, source, target, step, repr([one.read_bytes() if isinstance(one, Path) else one for one in how])
@@ -80,26 +81,6 @@ def written(dataset: Dataset, source: Path, target: Path, *how: object) -> None:
     left_out = f", {len(problems):,} problems" if problems else ""
     typer.echo(f"{target}: {count:,} faces{left_out}")
     raise typer.Exit(FAILED if problems else 0)
-
-
-class _Seen:
-    """A dataset, and which of its classes went by."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset, self.labels, self.vote_labels = dataset, dataset.labels, dataset.vote_labels
-        self.classes: set[int] = set()
-
-    @property
-    def problems(self) -> list[str]:
-        return self.dataset.problems
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __iter__(self) -> Iterator[Sample]:
-        for sample in self.dataset:
-            self.classes.add(sample.label)
-            yield sample
 
 
 def convert(source: Source, target: Target, labels: Labels = None) -> None:

@@ -75,7 +75,7 @@ def folds(
     """Train nets on parts of a set and let each judge the rest: what `mien data audit --predictions` finds wrong labels by.
 
     A run that was stopped goes on when it is called again."""
-    from mien.cli.train import ask_for_keras
+    from mien.cli.running import ask_for_keras
 
     ask_for_keras("mien data folds")
     from dataclasses import replace
@@ -113,7 +113,7 @@ def ease(
 
     The dissertation's ease degree. Train the easy ones first with `mien train --set curriculum.ease=DIR/ease.csv`. A run that
     was stopped goes on when it is called again."""
-    from mien.cli.train import ask_for_keras
+    from mien.cli.running import ask_for_keras
 
     ask_for_keras("mien data ease")
     from dataclasses import replace

@@ -132,7 +132,7 @@ def sheet(
     labels: Labels = None,
 ) -> None:
     """Write a picture of what augmentation does: a face a row, first as it is, then as training may see it."""
-    from mien.cli.train import ask_for_keras
+    from mien.cli.running import ask_for_keras
 
     ask_for_keras("mien data sheet")
     from mien.training.sheet import contact_sheet

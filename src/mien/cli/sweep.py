@@ -31,7 +31,7 @@ def sweep(
     A sweep that was stopped goes on when it is called again, half-trained runs after their last epoch."""
     from dataclasses import replace
 
-    from mien.cli.train import ask_for_keras
+    from mien.cli.running import ask_for_keras
     from mien.training.config import read_file
     from mien.training.job import Source, sources_in
     from mien.training.sweep import METRICS, PICTURE, TABLE, Sweep, prepare, range_of, table

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mien.cli.errors import complain, tell
-from mien.cli.train import FREE, ask_for_the_right_folder, bars, resumed, typed
+from mien.cli.running import FREE, ask_for_the_right_folder, bars, resumed, typed
 
 if TYPE_CHECKING:
     from mien.card import ModelCard

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mien.cli.errors import tell
-from mien.cli.train import bars, resumed, typed
+from mien.cli.running import bars, resumed, typed
 
 if TYPE_CHECKING:
     import keras

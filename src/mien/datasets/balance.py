@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mien.datasets.base import SPLITS, Dataset, Sample
+from mien.datasets.base import SPLITS, Dataset, Sample, Through
 from mien.errors import needs
 
 BETA = 0.9999
@@ -61,7 +61,7 @@ def smote(x: np.ndarray, targets: np.ndarray, seed: int = 0) -> tuple[np.ndarray
     return made[0].astype(x.dtype), made[1]
 
 
-class Balanced:
+class Balanced(Through):
     """A dataset and after it, in Training, more samples of the smaller classes, `by` oversampling or SMOTE on pixels.
 
     Raises ValueError for another way; in SMOTE's, pictures must be gray and of one size."""
@@ -69,16 +69,12 @@ class Balanced:
     def __init__(self, dataset: Dataset, by: str, seed: int = 0) -> None:
         if by not in ("oversample", "smote"):
             raise ValueError(f"by {by!r}; wanted oversample or smote")
-        self.dataset, self.by, self.seed = dataset, by, seed
-        self.labels, self.vote_labels = dataset.labels, dataset.vote_labels
+        super().__init__(dataset)
+        self.by, self.seed = by, seed
 
     @cached_property
     def _training(self) -> list[Sample]:
         return [sample for sample in self.dataset if sample.split == SPLITS[0]]
-
-    @property
-    def problems(self) -> list[str]:
-        return self.dataset.problems
 
     def __len__(self) -> int:
         counts = np.bincount([sample.label for sample in self._training], minlength=1)

@@ -82,6 +82,20 @@ class Dataset(Protocol):
     def __iter__(self) -> Iterator[Sample]: ...
 
 
+class Through:
+    """A dataset made of another one: its labels, problems and length; what comes by is the subclass's."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset, self.labels, self.vote_labels = dataset, dataset.labels, dataset.vote_labels
+
+    @property
+    def problems(self) -> list[str]:
+        return self.dataset.problems
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+
 class Writer(Protocol):
     """Takes the samples of a set one by one, in order; a context manager that leaves the whole file behind.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mien.datasets.base import SPLITS, WRITERS, Dataset, kind_of
+from mien.datasets.base import SPLITS, WRITERS, Dataset, Sample, Through, kind_of
 from mien.datasets.folder import INDEX, OURS
 from mien.datasets.parquet import PARTS
 from mien.datasets.rows import PART
@@ -65,3 +65,16 @@ def _begun(path: Path, target: Path, how: str) -> Path:
             picture.unlink()
     note.write_text(said, encoding="utf-8")
     return note
+
+
+class Seen(Through):
+    """A dataset, and which of its classes went by."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        super().__init__(dataset)
+        self.classes: set[int] = set()
+
+    def __iter__(self) -> Iterator[Sample]:
+        for sample in self.dataset:
+            self.classes.add(sample.label)
+            yield sample

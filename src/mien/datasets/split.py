@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from mien.datasets.base import SPLITS, Dataset, Sample
+from mien.datasets.base import SPLITS, Dataset, Sample, Through
 from mien.datasets.look import image_id
 from mien.errors import insist
 
@@ -65,21 +65,14 @@ def fold_of(sample: Sample, folds: int, seed: int = 0) -> int:
     return int(place(sample, seed, "folds ") * folds)
 
 
-class Parted:
+class Parted(Through):
     """A dataset whose samples are in other splits. It is read twice: first for whose the pictures are."""
 
     def __init__(self, dataset: Dataset, split: Split) -> None:
-        self.dataset, self.split = dataset, split
+        super().__init__(dataset)
+        self.split = split
         self.apart = 0
         """Pictures of the last pass that are in several splits: copies of several people's, or not parted anew."""
-        self.labels, self.vote_labels = dataset.labels, dataset.vote_labels
-
-    @property
-    def problems(self) -> list[str]:
-        return self.dataset.problems
-
-    def __len__(self) -> int:
-        return len(self.dataset)
 
     def __iter__(self) -> Iterator[Sample]:
         where: dict[bytes, str] = {}

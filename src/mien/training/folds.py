@@ -14,6 +14,7 @@ import numpy as np
 
 from mien.card import softmax
 from mien.datasets import Dataset
+from mien.datasets.base import Through
 from mien.datasets.split import Parted, Split, fold_of
 from mien.training.config import LABELS, TrainConfig
 from mien.training.job import Source
@@ -21,20 +22,13 @@ from mien.training.tensors import Tensors, joined, read
 from mien.training.trainer import Trainer, predict
 
 
-class OneSplit:
+class OneSplit(Through):
     """A dataset whose samples are all of Training, and the fold of each after it was read."""
 
     def __init__(self, dataset: Dataset, folds: int, seed: int) -> None:
-        self.dataset, self.folds, self.seed = dataset, folds, seed
-        self.labels, self.vote_labels = dataset.labels, dataset.vote_labels
+        super().__init__(dataset)
+        self.folds, self.seed = folds, seed
         self.fold: list[int] = []
-
-    @property
-    def problems(self) -> list[str]:
-        return self.dataset.problems
-
-    def __len__(self) -> int:
-        return len(self.dataset)
 
     def __iter__(self) -> Any:
         self.fold.clear()
