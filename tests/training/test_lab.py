@@ -191,6 +191,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(data, tmp_path, monkeypatc
         ({"loss": {"weight": 0.0}}, "loss.weight is 0.0; wanted more than 0 where there is no metric"),
         ({"loss": {"metric": "centre"}}, "loss.metric is 'centre'; wanted center or island"),
         ({"loss": {"metric": "center"}, "augmentation": {"mixup": 0.2}}, "no mixup and no cutmix beside loss.metric"),
+        ({"schedule": {"stop_after": 3}, "loss": {"weight": 0.0, "metric": "island"}}, "wanted one that looks at no scores"),
         ({"schedule": {"kind": "plateau"}, "evaluate_every": 2}, "evaluate_every is 2; wanted 1"),
         ({"distil": {"teacher": "x"}}, "no field 'distil.teacher'; there are: teachers"),
         ({"learning_rate": "fast"}, "learning_rate is 'fast'; a value such as 0.1 was wanted"),

@@ -173,6 +173,7 @@ class TrainConfig:
             ("standardise", not (self.standardise and self.loss.metric), "nothing beside loss.metric"),
             ("augmentation", not (self.augmentation.mixes and self.loss.metric), "no mixup and no cutmix beside loss.metric"),
             ("adjust_loss", not (self.adjust_loss and not self.loss.weight), "0 where loss.weight is 0"),
+            ("schedule", bool(self.loss.weight) or not self.watches, "one that looks at no scores where loss.weight is 0"),
         )
         a, s, d = self.loss, self.schedule, self.distil
         insist(
