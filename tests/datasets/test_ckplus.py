@@ -37,6 +37,7 @@ def test_the_last_frames_of_each_labelled_sequence_are_samples(tmp_path):
     assert [s.key[-6:-4] for s in samples] == ["03", "04", "05", "01", "02"]
     assert samples[0].key == "cohn-kanade-images/S005/001/S005_001_00000003.png"
     assert samples[0].image.shape == (20, 24)
+    assert [s.clip for s in samples] == ["cohn-kanade-images/S005/001"] * 3 + ["cohn-kanade-images/S010/001"] * 2
 
 
 def test_every_number_has_its_class_and_as_many_frames_are_taken_as_are_asked_for(tmp_path):

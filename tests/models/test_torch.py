@@ -63,3 +63,27 @@ def test_a_step_is_the_same_as_kerass():
         [sys.executable, "-c", CHECK], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stdout.endswith("same\n"), done.stderr[-800:]
+
+
+ALL = """
+import keras, numpy as np, torch
+from dataclasses import replace
+from mien.labels import FER2013
+from mien.models.on_torch import OnTorch, trained
+from mien.training.config import RECIPES
+from mien.training.trainer import network
+
+for config in (*RECIPES.values(), replace(RECIPES["resnet"], standardise="zca")):
+    net = network(config, FER2013)
+    x = torch.randn(2, *net.input_shape[1:])
+    assert isinstance(trained(net), OnTorch)
+    for head, found in trained(net)(x, training=False).items():
+        torch.testing.assert_close(found, net(x, training=False)[head], rtol=1e-4, atol=1e-4)
+print("same")
+"""
+
+
+def test_every_network_runs_under_it_also_one_within_another():
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    done = subprocess.run([sys.executable, "-c", ALL], env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout.endswith("same\n"), done.stderr[-800:]

@@ -204,3 +204,36 @@ def test_what_contradicts_itself_or_is_unknown_is_said(fields, said):
 
     with pytest.raises(ValueError, match=said.replace("(", r"\(")):
         from_mapping(fields)
+
+
+def test_frames_become_clips_of_their_sequence_and_are_learnt_from(tmp_path):
+    """What tells the two classes apart is whether a bar widens or narrows: no frame alone knows."""
+    from mien.card import Preprocessing
+    from mien.datasets import Sample
+    from mien.labels import LabelSet
+    from mien.training.augmentation import NONE
+    from mien.training.tensors import in_clips, read
+    from mien.training.trainer import Trainer, predict
+
+    class Sequences(list):
+        labels, vote_labels, problems = LabelSet(("narrows", "widens")), None, []
+
+    rows, draw = Sequences(), np.random.default_rng(0)
+    for clip in range(120):
+        label, width = clip % 2, draw.integers(16, 24)
+        for frame in range(4):
+            image = draw.integers(60, 90, (48, 48)).astype(np.uint8)
+            image[:, 4 : 4 + width + (5 if label else -5) * (frame - 1)] = 200
+            rows.append(
+                Sample(image, label, "Training" if clip < 90 else "PublicTest", f"{clip}/{frame}", None, "", f"clip{clip}")
+            )
+    data = {split: in_clips(frames, 3) for split, frames in read(rows, Preprocessing()).items()}
+    assert data["Training"].chips.shape == (90, 3, 48, 48, 1)
+    assert data["PublicTest"].keys[0] == "clip90"
+    assert np.array_equal(data["Training"].chips[1, -1, :, :, 0], rows[7].image)
+    options = {"frames": 3, "units": 8, "stem": 4, "widths": (8, 8), "depths": (1, 1), "excited": 1}
+    config = small(model="cnn_lstm", options=options, augmentation=NONE, epochs=25, learning_rate=0.1, ema=0.0, votes=0.0)
+    trainer = Trainer(config, data, tmp_path)
+    trainer.fit()
+    said = predict(trainer.net, data["PublicTest"], config.preprocessing)["labels"].argmax(1)
+    assert (said == data["PublicTest"].targets).mean() > 0.9

@@ -110,10 +110,13 @@ def _run(stage: Stage, asked: Asked, parts: Mapping[str, Tensors] | None = None)
     """Fit one net, or go on with it: its cards; `parts`: the data, where it is read already."""
     from mien.training.finish import finish
     from mien.training.job import empty_classes, read_all
-    from mien.training.trainer import Trainer
+    from mien.training.tensors import in_clips
+    from mien.training.trainer import Trainer, frames_of
 
     splits, problems = (parts, []) if parts is not None else read_all(stage.sources, stage.config.preprocessing)
     tell(problems, stage.folder)
+    if frames := frames_of(stage.config, splits["Training"].labels):
+        splits = {split: in_clips(data, frames) for split, data in splits.items()}
     if empty := empty_classes(splits["Training"]):
         complain(f"no samples of {', '.join(empty)}: the net will not say so")
     trainer = Trainer(stage.config, splits, stage.folder)

@@ -60,6 +60,8 @@ class Sample:
     """How many people chose each name of the dataset's `vote_labels`; None: nobody was asked."""
     subject: str = ""
     """Whose face it is, where that is known; a person's faces stay in one split."""
+    clip: str = ""
+    """Which sequence it is a frame of, where a reader knows; files that mien writes hold stills."""
 
 
 @runtime_checkable

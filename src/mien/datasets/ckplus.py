@@ -57,7 +57,8 @@ class CkPlus:
         name = EMOTIONS[frame.emotion]
         label = self._map.index(frame.emotion, EMOTIONS) if self._map else CKPLUS.index(name)
         image = as_stored(read_file(frame.file, LIMITS.bytes), str(frame.file))
-        return Sample(image, label, SPLITS[0], frame.file.relative_to(self.path).as_posix(), None, frame.subject)
+        key = frame.file.relative_to(self.path).as_posix()
+        return Sample(image, label, SPLITS[0], key, None, frame.subject, key.rpartition("/")[0])
 
     @cached_property
     def _frames(self) -> list[_Frame]:

@@ -45,22 +45,27 @@ class OnTorch(layers.Layer):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         values = {id(self.net.input): inputs}
         for run, before, after in self.plan:
-            values[after] = run(bool(training), *(values[key] for key in before))
+            found = run(bool(training), *(values[key] for key in before))
+            values.update(zip(after, keras.tree.flatten(found), strict=True))
         return keras.tree.map_structure(lambda tensor: values[id(tensor)], self.net.output)
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
         return self.net.compute_output_spec(inputs)
 
 
-def _ends(op: Any) -> tuple[list[int], int]:
-    """Keys of what a layer reads, and of what it gives."""
-    return [id(tensor) for tensor in keras.tree.flatten(op.input)], id(op.output)
+def _ends(op: Any) -> tuple[list[int], list[int]]:
+    """Keys of what a layer, or a net within the net, reads, and of what it gives."""
+    node = op._inbound_nodes[0]
+    return [id(tensor) for tensor in node.input_tensors], [id(tensor) for tensor in node.output_tensors]
 
 
 def _call(op: Any) -> Callable[..., Any]:
     """How a layer is called: whether in training, and tensors (n, h, w, c), in, one out."""
     kind = type(op)
-    if op.compute_dtype != op.variable_dtype:
+    if isinstance(op, keras.Model):
+        inner = OnTorch(op)
+        return lambda training, x: inner.call(x, training)
+    if not isinstance(op, layers.Layer) or op.compute_dtype != op.variable_dtype:
         return _kerass(op)
     if kind in (layers.Conv2D, layers.DepthwiseConv2D) and _plain(op):
         return lambda training, x: _convolved(op, x)
@@ -74,7 +79,14 @@ def _call(op: Any) -> Callable[..., Any]:
 
 
 def _kerass(op: Any) -> Callable[..., Any]:
-    return lambda training, *x: op(x if isinstance(op.input, list) else x[0])
+    """As Keras calls it, with whatever was given beside tensors."""
+    arguments, keys = op._inbound_nodes[0].arguments, _ends(op)[0]
+
+    def run(training: bool, *x: Any) -> Any:
+        args, kwargs = arguments.fill_in(dict(zip(keys, x, strict=True)))
+        return op(*args, **kwargs)
+
+    return run
 
 
 def _plain(op: Any) -> bool:

@@ -69,7 +69,7 @@ def _parts(
 def _logits(trainer: Trainer, data: Tensors, mirror: Collection[str]) -> dict[str, np.ndarray]:
     logits = predict(trainer.net, data, trainer.config.preprocessing)
     if mirror:
-        turned = predict(trainer.net, replace(data, chips=data.chips[:, :, ::-1]), trainer.config.preprocessing)
+        turned = predict(trainer.net, replace(data, chips=data.chips[..., ::-1, :]), trainer.config.preprocessing)
         logits |= {head: (logits[head] + turned[head]) / 2 for head in mirror}
     return logits
 

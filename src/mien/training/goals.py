@@ -91,5 +91,6 @@ def said_by(distil: Distillation, rows: Tensors) -> np.ndarray:
 
 
 def _plain(chips: np.ndarray) -> np.ndarray:
-    """(n, h, w, c) in the form that classifiers take."""
+    """(n, h, w, c), or the last frames of clips, in the form that classifiers take."""
+    chips = chips[:, -1] if chips.ndim == 5 else chips
     return chips[..., 0] if chips.shape[3] == 1 else chips

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Tensors:
     """Faces of one split, row by row."""
 
     chips: np.ndarray
-    """uint8 (n, size, size, depth), as the card's `pixels` gives them."""
+    """uint8 (n, size, size, depth), as the card's `pixels` gives them; of clips (n, frames, size, size, depth)."""
     targets: np.ndarray
     """int64 (n,): the dataset's own label."""
     votes: np.ndarray
@@ -33,13 +33,15 @@ class Tensors:
     """int64 (n,): which of several sets it is from; None: all are from one."""
     keys: np.ndarray | None = None
     """str (n,): where each came from; None: it is not known, or was made up."""
+    clips: np.ndarray | None = None
+    """str (n,): the sequence that each is a frame of, in its order; None: these are stills, or clips already."""
 
     def __len__(self) -> int:
         return len(self.chips)
 
     def __getitem__(self, rows: np.ndarray | slice) -> Tensors:
-        source, keys = (None if array is None else array[rows] for array in (self.source, self.keys))
-        return Tensors(self.chips[rows], self.targets[rows], self.votes[rows], self.plurality[rows], self.labels, source, keys)
+        more = (None if array is None else array[rows] for array in (self.source, self.keys, self.clips))
+        return Tensors(self.chips[rows], self.targets[rows], self.votes[rows], self.plurality[rows], self.labels, *more)
 
     def sha256(self) -> str:
         """Over pixels, labels and votes: two runs with one hash were fitted on the same data."""
@@ -51,21 +53,29 @@ class Tensors:
 
 def read(dataset: Dataset, preprocessing: Preprocessing) -> Mapping[str, Tensors]:
     """Every split of the dataset in the size and channels that the card asks for."""
-    rows: dict[str, tuple[list[np.ndarray], list[int], list[np.ndarray], list[str]]] = {}
+    rows: dict[str, tuple[list[np.ndarray], list[int], list[np.ndarray], list[str], list[str]]] = {}
     nobody = np.zeros(len(dataset.vote_labels or ()), np.float32)
     for sample in dataset:
-        chips, targets, votes, keys = rows.setdefault(sample.split, ([], [], [], []))
+        chips, targets, votes, keys, clips = rows.setdefault(sample.split, ([], [], [], [], []))
         keys.append(sample.key)
+        clips.append(sample.clip)
         chips.append(preprocessing.pixels(aligned(sample.image[None], preprocessing.align))[0])
         targets.append(sample.label)
         votes.append(nobody if sample.votes is None else sample.votes)
     return {split: _stack(*lists, dataset) for split, lists in rows.items()}
 
 
-def _stack(chips: list[np.ndarray], targets: list[int], votes: list[np.ndarray], keys: list[str], dataset: Dataset) -> Tensors:
+def _stack(
+    chips: list[np.ndarray],
+    targets: list[int],
+    votes: list[np.ndarray],
+    keys: list[str],
+    clips: list[str],
+    dataset: Dataset,
+) -> Tensors:
     cast, of = np.stack(votes), (dataset.vote_labels, dataset.labels)
-    seen = shares(cast, *of), plurality(cast, *of)
-    return Tensors(np.stack(chips), np.array(targets), *seen, dataset.labels, keys=np.array(keys))
+    seen, names = (shares(cast, *of), plurality(cast, *of)), np.array(clips) if any(clips) else None
+    return Tensors(np.stack(chips), np.array(targets), *seen, dataset.labels, keys=np.array(keys), clips=names)
 
 
 def joined(sets: Sequence[Mapping[str, Tensors]]) -> dict[str, Tensors]:
@@ -97,3 +107,14 @@ def _one_behind_another(parts: Sequence[Tensors], labels: LabelSet) -> Tensors:
     columns = zip(*((p.chips, p.targets, p.votes, p.plurality, p.source, p.keys) for p in parts), strict=True)
     chips, targets, votes, most, source, keys = (np.concatenate(column) for column in columns)
     return Tensors(chips, targets, votes, most, labels, source, keys)
+
+
+def in_clips(data: Tensors, frames: int) -> Tensors:
+    """Frames joined into clips of so many, evenly over each sequence, with its last frame's label; the rows of a set without
+    sequences as they are."""
+    if data.clips is None:
+        return data
+    ends = np.flatnonzero(np.append(data.clips[1:] != data.clips[:-1], True)) + 1
+    begins = np.append(0, ends[:-1])
+    rows = np.stack([np.rint(np.linspace(a, b - 1, frames)).astype(int) for a, b in zip(begins, ends, strict=True)])
+    return replace(data[ends - 1], chips=data.chips[rows], keys=data.clips[ends - 1], clips=None)

@@ -78,7 +78,7 @@ class Trainer(Run[TrainConfig]):
         self.rows = rows_of(config, self.fitted)
         self.goals = goals(config, self.rows, self.fitted, self.heads)
         self.augment = Augment(config.augmentation, config.seed)
-        self.model = _trainee(self.raw, self.augment, config, self.goals, len(self.fitted.labels))
+        self.model = _trainee(self.raw, self.augment, config, self.goals, self.fitted)
         self.seen = self.fitted[np.sort(np.random.default_rng(config.seed).permutation(len(self.fitted))[:SEEN])]
         self.ranks = ranks(config, self.fitted)
         self.best: list[np.ndarray] = []
@@ -228,20 +228,30 @@ def freeze(net: keras.Model, trainable: Sequence[str], heads: Sequence[str]) -> 
         layer.trainable = name in heads or any(fnmatchcase(name, wanted) for wanted in trainable)
 
 
-def _trainee(net: keras.Model, augment: Augment, config: TrainConfig, wanted: Mapping[str, Goal], classes: int) -> keras.Model:
-    """Gray levels in; varied, normalised and through the net; an output for each goal out."""
-    p = config.preprocessing
-    inputs = [keras.Input((p.size, p.size, p.depth), dtype="uint8")]
+def frames_of(config: TrainConfig, labels: LabelSet) -> int:
+    """How many frames the network takes at once; 0 where it takes a still."""
+    shape = network(config, labels, (LABELS,)).input_shape
+    return shape[1] if len(shape) == 5 else 0
+
+
+def _trainee(net: keras.Model, augment: Augment, config: TrainConfig, wanted: Mapping[str, Goal], fitted: Tensors) -> keras.Model:
+    """Gray levels in; varied, normalised and through the net; an output for each goal out.
+
+    A net of clips is given clips, or stills, of which it then sees several variants as one."""
+    p, shape = config.preprocessing, fitted.chips.shape[1:]
+    inputs = [keras.Input(shape, dtype="uint8")]
     x = keras.layers.Rescaling(1.0)(inputs[0])
-    frames = net.input_shape[1] if len(net.input_shape) == 5 else 1
-    x = augment(ops.repeat(x, frames, axis=0) if frames > 1 else x)
+    frames = net.input_shape[1] if len(net.input_shape) == 5 else 0
+    if frames:
+        x = ops.reshape(x, (-1, *shape[1:])) if len(shape) == 4 else ops.repeat(x, frames, axis=0)
+    x = augment(x)
     if augment.augmentation.mixes:
         inputs.append(keras.Input((5,)))
         x = Mix()([x, inputs[1]])
     x = Normalise(p)(x)
-    x = ops.reshape(x, (-1, *net.input_shape[1:])) if frames > 1 else x
+    x = ops.reshape(x, (-1, *net.input_shape[1:])) if frames else x
     given = trained(outputs(net, wanted))(x)
-    return keras.Model(inputs if len(inputs) > 1 else inputs[0], reached(config, given, wanted, classes))
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], reached(config, given, wanted, len(fitted.labels)))
 
 
 def _plateaus(accuracies: Sequence[float], patience: int) -> int:
@@ -270,7 +280,8 @@ def predict(net: keras.Model, data: Tensors, preprocessing: Preprocessing, batch
     """{head: logits (n, k)} of the net, in the order of the data."""
 
     def logits(chips: np.ndarray) -> dict[str, np.ndarray]:
-        x = as_input(preprocessing.normalised(chips.astype(np.float32)), net.input_shape)
+        x = preprocessing.normalised(chips.reshape(-1, *chips.shape[-3:]).astype(np.float32))
+        x = x.reshape(chips.shape) if chips.ndim == 5 else as_input(x, net.input_shape)
         return {head: keras.ops.convert_to_numpy(z) for head, z in net(x, training=False).items()}
 
     parts = [logits(data.chips[i : i + batch]) for i in range(0, len(data), batch)]
