@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from helpers import encoded, mien, noise
 
 
@@ -26,6 +28,7 @@ def test_a_set_without_any_readable_picture_is_wrong_usage(tmp_path):
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_option_of_another_task_is_refused_though_it_is_zero(tmp_path):
     run = mien("train", "--data", tmp_path, "--run", tmp_path / "r", "--task", "detect", "--votes", "0", text=True)
     assert run.returncode == 2

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from helpers import mien
 
 
@@ -9,6 +11,7 @@ def said(*args):
     return mien(*args, text=True)
 
 
+@pytest.mark.slow
 def test_what_is_done_with_keys_is_shown_and_written_down(tmp_path):
     assert "no keys; make one" in said("keys", "list", "--data", tmp_path).stdout
     assert "nothing happened here yet" in said("audit", "--data", tmp_path).stdout

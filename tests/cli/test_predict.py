@@ -97,6 +97,7 @@ def test_a_missing_file_exits_1_and_is_named(tmp_path):
     assert "none.jpg" in json.loads(run.stdout)["error"]["message"]
 
 
+@pytest.mark.slow
 def test_detectors_and_models_are_listed():
     rows = json.loads(mien("detectors", "--json").stdout)
     assert {r["name"] for r in rows} == {"mien", "mtcnn", "haar", "dlib_hog", "yunet", "blazeface"}

@@ -58,6 +58,7 @@ def test_the_command_line_asks_collects_and_forgets(tmp_path):
     assert mien("data", "forget", store, "nobody").returncode == 2
 
 
+@pytest.mark.slow
 def test_what_was_given_on_the_pages_is_taken_in_once(tmp_path):
     from mien.feedback.corrections import Corrections
     from mien.feedback.store import Store

@@ -139,6 +139,7 @@ def test_who_is_not_there_cannot_be_forgotten(store, subject):
     assert len(list(VersionedDataset(store.path))) == 7
 
 
+@pytest.mark.slow
 def test_another_set_is_added_by_the_names_of_its_classes(tmp_path):
     from mien.datasets import open_dataset
 
