@@ -87,3 +87,25 @@ def test_every_network_runs_under_it_also_one_within_another():
     environment = {**os.environ, "KERAS_BACKEND": "torch"}
     done = subprocess.run([sys.executable, "-c", ALL], env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.stdout.endswith("same\n"), done.stderr[-800:]
+
+
+EXPORTED = """
+import sys
+from pathlib import Path
+from dataclasses import replace
+from mien.labels import FER2013
+from mien.training.config import RECIPES
+from mien.training.export import export_onnx
+from mien.training.trainer import network
+small = {"stem": 4, "widths": (8,), "depths": (1,), "excited": 0}
+export_onnx(network(replace(RECIPES["resnet"], options=small, standardise="feature"), FER2013), Path(sys.argv[1]))
+print("same")
+"""
+
+
+def test_a_layer_of_our_own_is_exported_from_it_too(tmp_path):
+    pytest.importorskip("tensorflow")
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    command = [sys.executable, "-c", EXPORTED, str(tmp_path / "net.onnx")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout.endswith("same\n"), done.stderr[-800:]

@@ -112,4 +112,6 @@ def _example(net: keras.Model) -> np.ndarray:
 
 
 if __name__ == "__main__":
+    import mien.training.standardise  # noqa: F401  # makes its layer known to Keras
+
     _export(keras.saving.load_model(sys.argv[1]), Path(sys.argv[2]))

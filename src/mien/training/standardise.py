@@ -21,7 +21,7 @@ class Standardise(keras.layers.Layer):
     near to the chip as can be (Krizhevsky 2009). Its weights are statistics: `adapt` sets them, training does not."""
 
     def __init__(self, kind: str, **more: Any) -> None:
-        super().__init__(trainable=False, **more)
+        super().__init__(**more | {"trainable": False})
         self.kind = kind
 
     def build(self, shape: Any) -> None:
