@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -55,6 +55,11 @@ class LabelSet:
         except ValueError:
             return False
         return True
+
+    def without(self, targets: Iterable[int]) -> list[str]:
+        """Names that none of these integer labels stands for."""
+        there = set(targets)
+        return [name for i, name in enumerate(self.names) if i not in there]
 
     def mapping_to(self, other: LabelSet) -> np.ndarray:
         """A 0/1 matrix (len(self), len(other)): `votes @ a.mapping_to(b)`; a class that `other` lacks has an empty row."""

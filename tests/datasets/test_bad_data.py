@@ -371,6 +371,18 @@ def test_a_damaged_part_of_a_parquet_file_costs_that_part(tmp_path):
     assert "row group 1, of 10 rows, is damaged" in found.problems[0]
 
 
+class Stop(Exception):
+    """A conversion is stopped."""
+
+
+def stop_at(number):
+    def step(done):
+        if done == number:
+            raise Stop
+
+    return step
+
+
 def test_going_on_leaves_nothing_of_another_set(tmp_path, monkeypatch):
     """A conversion into a folder is stopped, and another set is converted to the same place."""
     first, second = (
@@ -378,15 +390,8 @@ def test_going_on_leaves_nothing_of_another_set(tmp_path, monkeypatch):
         npz(tmp_path / "b.npz", images=noise(2, 48, 48), labels=np.zeros(2, int), usage=np.zeros(2, int)),
     )
 
-    class Stop(Exception):
-        pass
-
-    def stop(done):
-        if done == 3:
-            raise Stop
-
     with pytest.raises(Stop):
-        convert(open_dataset(first), first, tmp_path / "out", stop)
+        convert(open_dataset(first), first, tmp_path / "out", stop_at(3))
     convert(open_dataset(second), second, tmp_path / "out")
     assert len(list((tmp_path / "out").rglob("*.png"))) == 2
 
@@ -395,15 +400,8 @@ def test_a_set_whose_index_was_edited_is_begun_anew(tmp_path):
     index = "file,label,split,subject\n" + "happy/1.png,{},Training,\n" * 3
     source = indexed(tmp_path / "a", index.format(*["happy"] * 3))
 
-    class Stop(Exception):
-        pass
-
-    def stop(done):
-        if done == 2:
-            raise Stop
-
     with pytest.raises(Stop):
-        convert(source, tmp_path / "a", tmp_path / "out.csv", stop)
+        convert(source, tmp_path / "a", tmp_path / "out.csv", stop_at(2))
     edited = indexed(tmp_path / "a", index.format("sad", "sad", "sad"))
     convert(edited, tmp_path / "a", tmp_path / "out.csv")
     assert [s.label for s in open_dataset(tmp_path / "out.csv")] == [4, 4, 4]

@@ -76,7 +76,7 @@ def written(dataset: Dataset, source: Path, target: Path, *how: object) -> None:
         complain("people's votes are not in a csv; .npz, .parquet and folders hold them")
     if dataset.vote_labels not in (None, FERPLUS) and target.suffix.lower() == ".npz":
         complain("people's votes are not in the .npz, which holds those for FER+'s names alone; .parquet and folders hold all")
-    if empty := [name for i, name in enumerate(dataset.labels) if i not in seen.classes]:
+    if empty := dataset.labels.without(seen.classes):
         complain(f"no samples of: {', '.join(empty)}")
     left_out = f", {len(problems):,} problems" if problems else ""
     typer.echo(f"{target}: {count:,} faces{left_out}")

@@ -33,7 +33,7 @@ def sweep(
 
     from mien.cli.running import ask_for_keras
     from mien.training.config import read_file
-    from mien.training.job import Source, sources_in
+    from mien.training.job import Source, fields_and_sources
     from mien.training.sweep import METRICS, PICTURE, TABLE, Sweep, prepare, range_of, table
     from mien.training.sweep import run as work
 
@@ -43,10 +43,10 @@ def sweep(
     file = read_file(config) if config else {}
     if file.get("stages"):
         raise ValueError(f"{config}: a sweep is over runs of one stage; leave stages out")
-    sources = tuple(map(Source, data)) or (sources_in(file["data"]) if "data" in file else ())
+    fields, there = fields_and_sources(file)
+    sources = tuple(map(Source, data)) or there
     if not sources:
         raise ValueError("no data to learn from; give --data, or data in the config")
-    fields = {name: value for name, value in file.items() if name not in ("data", "run", "stages")}
     asked = Sweep(fields, tuple(settings), sources, dict(map(range_of, over)), trials, metric, prune, seed)
     asked = replace(asked, trials=len(asked.grid())) if grid else asked
     prepare(asked, run, grid)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
 from mien.cli.running import ask_for_keras, ask_for_the_right_folder
 
-if TYPE_CHECKING:
-    pass
-
-
-T = TypeVar("T")
 DETECT = "To detect"
 DATA = (
     "Any form of `mien data`: .npz, .csv, .parquet, .mien, a folder with one folder a class; to detect: photos with "

@@ -67,11 +67,11 @@ def train_classifier(asked: Asked, resume: bool) -> None:
 
 def _stages(asked: Asked, file: Mapping[str, Any], run: Path, resume: bool) -> list[Stage]:
     from mien.training.config import TrainConfig, from_mapping
-    from mien.training.job import sources_in, stages_of
+    from mien.training.job import fields_and_sources, stages_of
     from mien.training.overrides import merged, overridden
 
-    fields = {name: value for name, value in file.items() if name not in ("data", "run", "stages")}
-    sources = _sources(asked) or (sources_in(file["data"]) if "data" in file else ())
+    fields, there = fields_and_sources(file)
+    sources = _sources(asked) or there
     said = file.get("stages", [])
     if not isinstance(said, list) or not all(isinstance(one, Mapping) for one in said):
         raise ValueError(f"{asked.file}: stages must be tables, [[stages]] in TOML")
@@ -109,15 +109,16 @@ def _sources(asked: Asked) -> tuple[Source, ...]:
 def _run(stage: Stage, asked: Asked, parts: Mapping[str, Tensors] | None = None) -> dict[str, ModelCard]:
     """Fit one net, or go on with it: its cards; `parts`: the data, where it is read already."""
     from mien.training.finish import finish
-    from mien.training.job import empty_classes, read_all
+    from mien.training.job import read_all
     from mien.training.tensors import in_clips
     from mien.training.trainer import Trainer, frames_of
 
     splits, problems = (parts, []) if parts is not None else read_all(stage.sources, stage.config.preprocessing)
     tell(problems, stage.folder)
-    if frames := frames_of(stage.config, splits["Training"].labels):
+    clips = any(data.clips is not None for data in splits.values())
+    if clips and (frames := frames_of(stage.config, splits["Training"].labels)):
         splits = {split: in_clips(data, frames) for split, data in splits.items()}
-    if empty := empty_classes(splits["Training"]):
+    if empty := splits["Training"].labels.without(splits["Training"].targets.tolist()):
         complain(f"no samples of {', '.join(empty)}: the net will not say so")
     trainer = Trainer(stage.config, splits, stage.folder)
     with bars(trainer) as (callbacks, report):

@@ -252,7 +252,7 @@ def summary(found: Audit) -> dict[str, Any]:
         "other_label_by_votes": sum(m not in (-1, t) for m, t in zip(found.majority, found.targets, strict=True)),
         "other_label_by_predictions": len(found.suspects),
         "without_a_face": None if found.faceless is None else len(found.faceless),
-        "empty_classes": [name for i, name in enumerate(found.labels) if i not in set(found.targets)],
+        "empty_classes": found.labels.without(found.targets),
         "counts": found.counts(),
         "proposed": {name: proposed[name] for name in ACTIONS},
     }

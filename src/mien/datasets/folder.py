@@ -18,9 +18,9 @@ import numpy as np
 
 from mien.datasets.base import SPLIT_NAMES, SPLITS, Sample, as_stored, label_named, labels_of, samples_of, split_named
 from mien.datasets.label_map import LabelMap, LeftOut
-from mien.datasets.rows import CLASSES, RowFile, classes_cell, classes_in
+from mien.datasets.rows import CLASSES, RowFile, classes_column, classes_in
 from mien.image import LIMITS, SUFFIXES, encode, read_file
-from mien.labels import CKPLUS, FER2013, LabelSet
+from mien.labels import CKPLUS, LabelSet
 
 INDEX = "samples.csv"
 COLUMNS = ("file", "label", "split", "subject")
@@ -203,9 +203,7 @@ class FolderWriter:
             _ask_for_a_folder_s_name(name)
         self.path, self.labels, self.vote_labels = path, labels, vote_labels
         path.mkdir(parents=True, exist_ok=True)
-        self._index = RowFile(
-            path / INDEX, [*COLUMNS, *(vote_labels or ()), *([] if labels == FER2013 else [classes_cell(labels)])]
-        )
+        self._index = RowFile(path / INDEX, [*COLUMNS, *(vote_labels or ()), *classes_column(labels)])
         self.done = self._index.done
 
     def __call__(self, sample: Sample) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mien.labels import LabelSet
+from mien.labels import FER2013, LabelSet
 
 PART = ".part"
 """Ending of a file that is not whole."""
@@ -59,9 +59,9 @@ class RowFile:
             self._new.replace(self.path)
 
 
-def classes_cell(labels: Iterable[str]) -> str:
-    """What a header says of the classes and their order, in a column of its own that has no cells."""
-    return f"{CLASSES}{json.dumps(list(labels), ensure_ascii=False)}"
+def classes_column(labels: LabelSet) -> list[str]:
+    """What a header says of the classes and their order, in a column of its own that has no cells; none of FER2013's."""
+    return [] if labels == FER2013 else [f"{CLASSES}{json.dumps(list(labels), ensure_ascii=False)}"]
 
 
 def classes_in(header: Iterable[str]) -> LabelSet | None:

@@ -24,7 +24,7 @@ import numpy as np
 from mien.datasets.base import SPLITS, Sample, columns_in, label_named, labels_of, samples_of, split_named
 from mien.datasets.fer2013 import SIDE
 from mien.datasets.label_map import LabelMap, number_of
-from mien.datasets.rows import RowFile, classes_cell, classes_in
+from mien.datasets.rows import RowFile, classes_column, classes_in
 from mien.labels import CKPLUS, FER2013, LabelSet
 
 CKEXTENDED = "ckextended"
@@ -187,7 +187,7 @@ class CsvWriter:
 
     def __init__(self, path: Path, labels: LabelSet, vote_labels: LabelSet | None = None) -> None:
         self.labels = labels
-        self._rows = RowFile(path, [*HEADER, *([] if labels == FER2013 else [classes_cell(labels)])])
+        self._rows = RowFile(path, [*HEADER, *classes_column(labels)])
         self.done = self._rows.done
         self._size: tuple[int, ...] = ()
 

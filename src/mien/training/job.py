@@ -50,6 +50,12 @@ class Stage:
         return (self.folder / "card.json").exists()
 
 
+def fields_and_sources(file: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Source, ...]]:
+    """What a config file says of the config, and of the data; its `run` and `stages` are left to who asks."""
+    fields = {name: value for name, value in file.items() if name not in ("data", "run", STAGES)}
+    return fields, sources_in(file["data"]) if "data" in file else ()
+
+
 def sources_in(said: Any) -> tuple[Source, ...]:
     """What a config file says under `data`: a path, a table of `path`, `labels` and `weight`, or a list of these."""
     found = []
@@ -107,8 +113,3 @@ def read_all(sources: Sequence[Source], preprocessing: Preprocessing) -> tuple[d
             f"no samples of {', '.join(missing)} in Training, but in PublicTest; a class that is not there is not learnt"
         )
     return splits, problems
-
-
-def empty_classes(data: Tensors) -> list[str]:
-    """Names that no sample has."""
-    return [name for i, name in enumerate(data.labels) if i not in set(data.targets)]
