@@ -1,10 +1,11 @@
 """What data work, and what losses are worth: one small net, one budget, one change an arm; fitted on Training, scored on
 PublicTest.
 
-An arm that is done is not run again (its run folder says so), so the script may be stopped and called again; every arm has
-seed 0, the base and the best four of the others have three. About 10 hours on one core: KERAS_BACKEND=torch, OMP_NUM_THREADS=1.
+A run that has been written down (benchmarks/results) is not made again, one that was stopped goes on from its folder. Every
+arm has seed 0, the base and the best four of the others have three (call it once more when all parts are done). About 8 hours
+on one core: KERAS_BACKEND=torch, OMP_NUM_THREADS=1.
 
-python benchmarks/ablation.py --data fer2013.npz --runs FOLDER [--table losses] [--arm NAME ...]
+python benchmarks/ablation.py --data fer2013.npz --runs FOLDER [--table losses] [--arm NAME ...] [--part 1/2]
 """
 
 import argparse
@@ -13,8 +14,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-
-import numpy as np
 
 from mien.card import ALIGNMENT, ILLUMINATION, Preprocessing
 from mien.datasets import open_dataset
@@ -26,7 +25,7 @@ from mien.training.difficulty import ease
 from mien.training.finish import finish
 from mien.training.tensors import Tensors, read
 from mien.training.trainer import Trainer
-from results import write
+from results import FOLDER, commit, write
 
 ALL = Augmentation()
 MIRROR = replace(NONE, mirror=True)
@@ -108,20 +107,20 @@ def easiness(fitted: Tensors, runs: Path) -> Path:
     return path
 
 
-def table(runs: Path, arms: Mapping[str, TrainConfig] = ARMS) -> list[dict]:
-    """A row an arm that has been run: means over its seeds, and the deviation of macro-F1."""
-    rows = []
-    for arm in arms:
-        done = [scored(arms[arm], Path(), f) for s in SEEDS if (f := folder(runs, arm, s)).joinpath("report.json").exists()]
-        if done:
-            means = {name: round(float(np.mean([row[name] for row in done])), 4) for name in done[0]}
-            spread = round(float(np.std([row["macro_f1"] for row in done], ddof=1)), 4) if len(done) > 1 else None
-            rows.append({"arm": arm, "seeds": len(done), **means, "macro_f1_deviation": spread})
-    return rows
+def known(name: str) -> list[dict]:
+    """A row a run that has been written down, by whatever machine."""
+    path = FOLDER / f"{name}.json"
+    return json.loads(path.read_text())["rows"] if path.exists() else []
 
 
-def folder(runs: Path, arm: str, seed: int) -> Path:
-    return runs / f"{''.join(c if c.isalnum() else '-' for c in arm)}-{seed}"
+def add(name: str, arm: str, config: TrainConfig, data: Path, runs: Path) -> None:
+    """Run the arm and write its row down, unless there is one."""
+    own = {"arm": arm, "seed": config.seed}
+    if any(own.items() <= row.items() for row in known(name)):
+        return
+    folder = runs / f"{''.join(c if c.isalnum() else '-' for c in arm)}-{config.seed}"
+    found = own | scored(config, data, folder) | {"commit": commit()}
+    write(name, [*known(name), found])
 
 
 def main() -> None:
@@ -130,20 +129,20 @@ def main() -> None:
     ask.add_argument("--runs", type=Path, required=True)
     ask.add_argument("--table", choices=list(TABLES), default="ablation")
     ask.add_argument("--arm", action="append", help="only these")
+    ask.add_argument("--part", default="1/1", help="2/3: every third arm, from the second on, for several processes")
     asked = ask.parse_args()
-    chosen = TABLES[asked.table]
+    chosen, (part, parts) = TABLES[asked.table], map(int, asked.part.split("/"))
 
-    def run(arms: list[str], seeds: tuple[int, ...]) -> None:
-        for seed in seeds:
-            for arm in arms:
-                scored(replace(chosen[arm], seed=seed), asked.data, folder(asked.runs, arm, seed))
-                write(asked.table, table(asked.runs, chosen))
+    def run(wanted: list[tuple[str, int]]) -> None:
+        for arm, seed in wanted[part - 1 :: parts]:
+            add(asked.table, arm, replace(chosen[arm], seed=seed), asked.data, asked.runs)
 
-    run(asked.arm or list(chosen), SEEDS[:1])
+    run([(arm, SEEDS[0]) for arm in asked.arm or chosen])
     if not asked.arm and asked.table == "ablation":
-        base, *others = list(chosen)
-        first = {row["arm"]: row["macro_f1"] for row in table(asked.runs)}
-        run([base, *sorted(others, key=lambda arm: -first[arm])[:BEST]], SEEDS[1:])
+        base, *others = chosen
+        first = {row["arm"]: row["macro_f1"] for row in known("ablation") if row["seed"] == SEEDS[0]}
+        best = sorted(set(others) & set(first), key=lambda arm: -first[arm])[:BEST]
+        run([(arm, seed) for arm in (base, *best) for seed in SEEDS[1:]])
 
 
 if __name__ == "__main__":

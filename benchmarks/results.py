@@ -29,5 +29,7 @@ def write(name: str, rows: object) -> None:
     FOLDER.mkdir(exist_ok=True)
     when = datetime.now(UTC).strftime("%Y-%m-%d")
     record = {"date": when, "commit": commit(), "machine": machine(), "rows": rows}
-    (FOLDER / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    new = FOLDER / f"{name}.{os.getpid()}.new"
+    new.write_text(json.dumps(record, indent=1) + "\n")
+    os.replace(new, FOLDER / f"{name}.json")
     print(json.dumps(record, indent=1))

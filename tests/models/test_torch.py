@@ -27,6 +27,7 @@ def odd():
         for strides in (1, 2):
             x = layers.Conv2D(6, 3, strides=strides, padding=padding)(x)
             x = layers.DepthwiseConv2D(3, padding=padding)(x)
+        x = layers.AveragePooling2D(2, strides=1, padding=padding)(x)
     x = layers.BatchNormalization(trainable=False)(x)
     x = layers.Concatenate()([x, layers.Conv2D(4, 1, activation="relu", groups=2)(x)])
     return keras.Model(inputs, {"a": layers.Flatten()(x), "b": layers.Conv2D(2, 3, dilation_rate=2, padding="same")(x)})

@@ -71,6 +71,8 @@ def _call(op: Any) -> Callable[..., Any]:
         return lambda training, x: _convolved(op, x)
     if kind is layers.BatchNormalization and op.axis in (-1, 3) and op.scale and op.center:
         return lambda training, x: _normalised(op, training, x)
+    if kind is layers.AveragePooling2D and op.data_format == "channels_last" and _unpadded(op):
+        return lambda training, x: _averaged(op, x)
     if kind is layers.Add:
         return lambda training, *x: sum(x[1:], start=x[0])
     if kind is layers.Activation and op.activation is keras.activations.relu:
@@ -122,6 +124,18 @@ def _padded(x: Any, op: Any) -> tuple[Any, tuple[int, int]]:
         return x, (down // 2, right // 2)
     sides = (right // 2, right - right // 2, down // 2, down - down // 2)
     return torch.nn.functional.pad(x, sides), (0, 0)
+
+
+def _unpadded(op: Any) -> bool:
+    """Whether a pooling adds nothing around the map: it is not to, or its windows lie side by side and fill it."""
+    sides = zip(op.input.shape[1:3], op.pool_size, op.strides, strict=True)
+    return op.padding == "valid" or all(size and window == stride and size % stride == 0 for size, window, stride in sides)
+
+
+def _averaged(op: Any, inputs: Any) -> Any:
+    import torch
+
+    return torch.nn.functional.avg_pool2d(inputs.permute(0, 3, 1, 2), op.pool_size, op.strides).permute(0, 2, 3, 1)
 
 
 def _normalised(op: Any, training: bool, inputs: Any) -> Any:
