@@ -126,16 +126,16 @@ def test_augmentation_is_seeded_by_epoch_and_off_outside_training():
 
     layer, x = Augment(Augmentation(), seed=5), noise(4, 48, 48, 1).astype(np.float32)
     layer.begin(3)
-    first = keras.ops.convert_to_numpy(layer(x, training=True))
+    first = keras.ops.convert_to_numpy(layer(x, training=True)[0])
     layer.begin(3)
-    again = keras.ops.convert_to_numpy(layer(x, training=True))
+    again = keras.ops.convert_to_numpy(layer(x, training=True)[0])
     layer.begin(4)
-    other = keras.ops.convert_to_numpy(layer(x, training=True))
+    other = keras.ops.convert_to_numpy(layer(x, training=True)[0])
     assert np.array_equal(first, again)
     assert not np.allclose(first, other)
     assert first.min() >= 0
     assert first.max() <= 255
-    assert np.array_equal(keras.ops.convert_to_numpy(layer(x, training=False)), x)
+    assert np.array_equal(keras.ops.convert_to_numpy(layer(x, training=False)[0]), x)
 
 
 def test_mirroring_alone_mirrors():
@@ -146,9 +146,10 @@ def test_mirroring_alone_mirrors():
     from mien.training.augmentation import NONE, Augment
 
     x = noise(32, 12, 12, 1).astype(np.float32)
-    out = keras.ops.convert_to_numpy(Augment(replace(NONE, mirror=True))(x, training=True))
+    out, mirrored = map(keras.ops.convert_to_numpy, Augment(replace(NONE, mirror=True))(x, training=True))
     kinds = [np.allclose(o, i, atol=1e-2) or 2 * np.allclose(o, i[:, ::-1], atol=1e-2) for o, i in zip(out, x, strict=True)]
     assert set(kinds) == {True, 2}
+    assert [kind - 1 for kind in kinds] == mirrored.ravel().tolist()
 
 
 @pytest.mark.parametrize(("field", "value"), [("epochs", 0), ("optimizer", "sgdd"), ("ema", 1.0), ("batch_size", 1)])

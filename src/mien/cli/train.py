@@ -41,6 +41,9 @@ def train(
         typer.Option(min=0, help="How often in an epoch each sample comes, 0.5 every other time; one for each --data in turn."),
     ] = [],  # noqa: B006
     folds: Annotated[int, typer.Option(min=0, help="Train so many nets, each on all folds but one, and compare them.")] = 0,
+    dynamics: Annotated[
+        bool, typer.Option("--dynamics", help="Keep what the net says of each sample in each epoch, for mien feedback score.")
+    ] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the history for TensorBoard, too.")] = False,
     task: Annotated[Task, typer.Option(help="Name expressions, or find faces.")] = Task.classify,
     model: Annotated[str | None, typer.Option(help="A network of `mien models list`. [default: resnet]")] = None,
@@ -108,7 +111,7 @@ def train(
 
         refuse(
             "classify", model=model, optimizer=optimizer, votes=votes, adjust=adjust, mirror=mirror, config=config, labels=labels,
-            weight=weight, folds=folds or None, tensorboard=tensorboard,
+            weight=weight, folds=folds or None, tensorboard=tensorboard, dynamics=dynamics,
         )  # fmt: skip
         if len(data) != 1 or run is None:
             raise ValueError("to find faces, one --data and --run are wanted")
@@ -129,7 +132,7 @@ def train(
     given = {
         "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate,
         "votes": votes, "seed": seed, "evaluate_every": evaluate_every, "adjust": adjust, "mirror": tuple(mirror) or None,
-        "start": started, "model": model,
+        "start": started, "model": model, "dynamics": dynamics or None,
     }  # fmt: skip
     asked = Asked(tuple(data), tuple(labels), tuple(weight), run, config, _given(given), tuple(settings), folds, tensorboard)
     train_classifier(asked, resume)

@@ -61,7 +61,8 @@ NONE = Augmentation(False, 0, 0, 0, 0, 0, 0, 0)
 
 @keras.saving.register_keras_serializable("mien")
 class Augment(keras.layers.Layer):
-    """Float gray levels 0..255 (n, h, w, c) -> the same shape, varied in training, untouched otherwise.
+    """Float gray levels 0..255 (n, h, w, c) -> the same shape, varied in training, untouched otherwise; and (n, 1), 1 where the
+    chip was mirrored.
 
     `begin(epoch)` sets the random state from seed and epoch alone, so that a resumed run draws what the first would."""
 
@@ -79,16 +80,16 @@ class Augment(keras.layers.Layer):
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         if not training or self.augmentation == NONE:
-            return x
-        x = _sample(x, *self._coordinates(x))
-        return self._erase(self._light(x))
+            return x, ops.zeros((ops.shape(x)[0], 1))
+        column, row, mirrored = self._coordinates(x)
+        return self._erase(self._light(_sample(x, column, row))), mirrored
 
     def _draw(self, x: Any, count: int, spread: float = 1.0) -> Any:
         """Even numbers from -spread to spread, (n, count)."""
         return keras.random.uniform((ops.shape(x)[0], count), -spread, spread, seed=self.random)
 
-    def _coordinates(self, x: Any) -> tuple[Any, Any]:
-        """Where each output pixel is read from: column and row, (n, h, w), in pixels."""
+    def _coordinates(self, x: Any) -> tuple[Any, Any, Any]:
+        """Where each output pixel is read from: column and row, (n, h, w), in pixels; and whether it is mirrored, (n, 1)."""
         a, (_, height, width, _) = self.augmentation, x.shape
         turn = self._draw(x, 1, a.rotation * np.pi / 180)
         stretch = ops.exp(self._draw(x, 2, a.scale))
@@ -105,7 +106,7 @@ class Augment(keras.layers.Layer):
         cos, sin, shear = ops.cos(turn)[..., None], ops.sin(turn)[..., None], shear[..., None]
         column = u * cos - v * sin + shear * v + 2 * shift[:, :1, None]
         row = u * sin + v * cos + 2 * shift[:, 1:, None]
-        return (column + 1) * (width - 1) / 2, (row + 1) * (height - 1) / 2
+        return (column + 1) * (width - 1) / 2, (row + 1) * (height - 1) / 2, ops.cast(flip < 0, "float32")
 
     def _light(self, x: Any) -> Any:
         a = self.augmentation

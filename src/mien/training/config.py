@@ -90,6 +90,18 @@ class Curriculum:
 
 
 @dataclass(frozen=True)
+class Noise:
+    """Labels of training samples that are exchanged on purpose, to see what a net makes of wrong ones (mien.training.noise)."""
+
+    uniform: float = 0.0
+    """Share that gets any other class."""
+    confusion: float = 0.0
+    """Share that gets a class for which its own is mistaken."""
+    like: str = ""
+    """Run folder whose report.json says which that is, by PublicTest's confusions."""
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides a run's result; saved in the run folder and read back by `--resume`."""
 
@@ -130,6 +142,9 @@ class TrainConfig:
     votes: float = 1.0
     """Weight of the second head's loss, over people's votes; 0: one head. Without votes in the data it is 0."""
     distil: Distillation = field(default_factory=Distillation)
+    noise: Noise = field(default_factory=Noise)
+    dynamics: bool = False
+    """Whether what the net says of each sample in each epoch is kept, in dynamics.parquet."""
     ema: float = 0.998
     """Momentum of the moving average of the weights that is evaluated and saved; 0: none."""
     evaluate_every: int = 1
@@ -174,6 +189,7 @@ class TrainConfig:
             ("augmentation", not (self.augmentation.mixes and self.loss.metric), "no mixup and no cutmix beside loss.metric"),
             ("adjust_loss", not (self.adjust_loss and not self.loss.weight), "0 where loss.weight is 0"),
             ("schedule", bool(self.loss.weight) or not self.watches, "one that looks at no scores where loss.weight is 0"),
+            ("dynamics", bool(self.loss.weight) or not self.dynamics, "false where loss.weight is 0: the net says no class"),
         )
         a, s, d = self.loss, self.schedule, self.distil
         insist(
@@ -206,6 +222,13 @@ class TrainConfig:
                 "none beside sampling and data_weights",
             ),
             within="curriculum",
+        )
+        insist(
+            self.noise,
+            ("uniform", 0 <= self.noise.uniform <= 1, "0 to 1"),
+            ("confusion", 0 <= self.noise.confusion <= 1 - self.noise.uniform, "0 to 1, both shares together"),
+            ("like", not self.noise.confusion or bool(self.noise.like), "a run folder, whose confusions are copied"),
+            within="noise",
         )
         insist(
             d,

@@ -33,7 +33,7 @@ def contact_sheet(
     columns = [chips]
     for epoch in range(times):
         augment.begin(epoch)
-        x = augment(chips, training=True)
+        x, _ = augment(chips, training=True)
         if config.augmentation.mixes:
             x = Mix()([x, plan(config.augmentation, how, len(chips))], training=True)
         columns.append(np.array(x))

@@ -35,12 +35,14 @@ class Tensors:
     """str (n,): where each came from; None: it is not known, or was made up."""
     clips: np.ndarray | None = None
     """str (n,): the sequence that each is a frame of, in its order; None: these are stills, or clips already."""
+    given: np.ndarray | None = None
+    """int64 (n,): what the data says, where some of the `targets` were exchanged on purpose; None: none were."""
 
     def __len__(self) -> int:
         return len(self.chips)
 
     def __getitem__(self, rows: np.ndarray | slice) -> Tensors:
-        more = (None if array is None else array[rows] for array in (self.source, self.keys, self.clips))
+        more = (None if array is None else array[rows] for array in (self.source, self.keys, self.clips, self.given))
         return Tensors(self.chips[rows], self.targets[rows], self.votes[rows], self.plurality[rows], self.labels, *more)
 
     def sha256(self) -> str:

@@ -22,9 +22,11 @@ from mien.training.augmentation import Augment
 from mien.training.balance import relearn_head, rows_of
 from mien.training.config import ADAM, COSINE, LABELS, PLATEAU, SGD, SMOTE_EMBEDDINGS, VOTES, TrainConfig
 from mien.training.drawing import drawn_in_an_epoch, order, ranks
+from mien.training.dynamics import Dynamics, Record
 from mien.training.goals import Goal, goals, outputs, reached
 from mien.training.losses import soft_cross_entropy
 from mien.training.mixing import Mix, mixed_targets, plan, unmixed
+from mien.training.noise import noisy
 from mien.training.run import Run, compiled, cosine
 from mien.training.standardise import CHIPS, Standardise
 from mien.training.tensors import Tensors
@@ -63,7 +65,7 @@ class Trainer(Run[TrainConfig]):
 
     def __init__(self, config: TrainConfig, data: Mapping[str, Tensors], run: Path) -> None:
         self.config, self.run = config, Path(run)
-        self.fitted, self.chosen = data["Training"], data.get("PublicTest")
+        self.fitted, self.chosen = noisy(config, data["Training"]), data.get("PublicTest")
         if config.watches and self.chosen is None:
             raise ValueError("the schedule looks at PublicTest's accuracy, and the data has no split PublicTest (or val)")
         asked = bool(config.votes) and self.fitted.votes.any()
@@ -78,14 +80,16 @@ class Trainer(Run[TrainConfig]):
         self.rows = rows_of(config, self.fitted)
         self.goals = goals(config, self.rows, self.fitted, self.heads)
         self.augment = Augment(config.augmentation, config.seed)
-        self.model = _trainee(self.raw, self.augment, config, self.goals, self.fitted)
-        self.seen = self.fitted[np.sort(np.random.default_rng(config.seed).permutation(len(self.fitted))[:SEEN])]
-        self.ranks = ranks(config, self.fitted)
-        self.best: list[np.ndarray] = []
         drawn = drawn_in_an_epoch(config, self.fitted)
         self.steps = drawn // config.batch_size
         if self.steps < 1:
             raise ValueError(f"{drawn} training samples do not fill one batch of {config.batch_size}")
+        self.record = Record(self.steps * config.batch_size * config.loss.views) if config.dynamics else None
+        self.dynamics = Dynamics(self.run) if config.dynamics else None
+        self.model = _trainee(self.raw, self.augment, config, self.goals, self.fitted, self.record)
+        self.seen = self.fitted[np.sort(np.random.default_rng(config.seed).permutation(len(self.fitted))[:SEEN])]
+        self.ranks = ranks(config, self.fitted)
+        self.best: list[np.ndarray] = []
         self._compile()
 
     def _adapt(self) -> None:
@@ -132,11 +136,18 @@ class Trainer(Run[TrainConfig]):
         batch *= c.loss.views
         chips: Any = self.rows.chips[drawn]
         targets = {name: goal.targets[drawn] for name, goal in self.goals.items()}
+        mixing = c.augmentation.mixes and number < c.epochs - c.schedule.plain
         if c.augmentation.mixes:
-            mixing = number < c.epochs - c.schedule.plain
             how = plan(c.augmentation, np.random.default_rng([c.seed, number, 1]), len(drawn)) if mixing else unmixed(len(drawn))
             chips, targets = [chips, how], {name: mixed_targets(t, how, batch) for name, t in targets.items()}
-        return self.model.fit(chips, targets, batch_size=batch, shuffle=False, verbose=0, callbacks=list(callbacks))
+        if self.record:
+            self.record.place.assign(0)
+        done = self.model.fit(chips, targets, batch_size=batch, shuffle=False, verbose=0, callbacks=list(callbacks))
+        if self.record and self.dynamics:
+            seen = np.asarray(keras.ops.convert_to_numpy(self.record.seen))
+            known = (drawn < len(self.fitted)) & (not mixing)  # what was mixed or made up is no sample
+            self.dynamics.keep(number, drawn[known], seen[known], len(self.fitted))
+        return done
 
     def enough(self) -> bool:
         patience, seen = self.config.schedule.stop_after, self._accuracies()
@@ -146,6 +157,8 @@ class Trainer(Run[TrainConfig]):
         if self.best:
             self.average = self.best
             self.net.set_weights(self.best)
+        if self.dynamics:
+            self.dynamics.join(self.fitted, len(self.history))
 
     def checkpoint(self) -> None:
         seen = self._accuracies()
@@ -234,8 +247,11 @@ def frames_of(config: TrainConfig, labels: LabelSet) -> int:
     return shape[1] if len(shape) == 5 else 0
 
 
-def _trainee(net: keras.Model, augment: Augment, config: TrainConfig, wanted: Mapping[str, Goal], fitted: Tensors) -> keras.Model:
-    """Gray levels in; varied, normalised and through the net; an output for each goal out.
+def _trainee(
+    net: keras.Model, augment: Augment, config: TrainConfig, wanted: Mapping[str, Goal], fitted: Tensors, record: Record | None
+) -> keras.Model:
+    """Gray levels in; varied, normalised and through the net; an output for each goal out, and what the labels' head said on
+    the `record`.
 
     A net of clips is given clips, or stills, of which it then sees several variants as one."""
     p, shape = config.preprocessing, fitted.chips.shape[1:]
@@ -244,13 +260,15 @@ def _trainee(net: keras.Model, augment: Augment, config: TrainConfig, wanted: Ma
     frames = net.input_shape[1] if len(net.input_shape) == 5 else 0
     if frames:
         x = ops.reshape(x, (-1, *shape[1:])) if len(shape) == 4 else ops.repeat(x, frames, axis=0)
-    x = augment(x)
+    x, mirrored = augment(x)
     if augment.augmentation.mixes:
         inputs.append(keras.Input((5,)))
         x = Mix()([x, inputs[1]])
     x = Normalise(p)(x)
     x = ops.reshape(x, (-1, *net.input_shape[1:])) if frames else x
     given = trained(outputs(net, wanted))(x)
+    if record:
+        given[LABELS] = record([given[LABELS], ops.reshape(mirrored, (-1, frames or 1))[:, :1]])
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], reached(config, given, wanted, len(fitted.labels)))
 
 
