@@ -46,7 +46,7 @@ def test_a_module_imports_only_from_its_layer_and_above(path):
 
 HOMES = {
     "cv2": {"image", "detectors", "preprocess", "annotators", "sources", "training"},
-    "keras": {"models", "training", "explain", "classifiers", "cli"},
+    "keras": {"models", "training", "explain", "classifiers", "feedback", "cli"},
     "tensorflow": {"training"},
     "sqlalchemy": {"feedback"},
     "alembic": {"feedback"},

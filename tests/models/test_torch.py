@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from helpers import faces_file, mien
+
 pytest.importorskip("keras")
 pytest.importorskip("torch", reason="PyTorch is not installed; it is an alternative to TensorFlow for training")
 pytestmark = pytest.mark.slow
@@ -110,3 +112,13 @@ def test_a_layer_of_our_own_is_exported_from_it_too(tmp_path):
     command = [sys.executable, "-c", EXPORTED, str(tmp_path / "net.onnx")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.stdout.endswith("same\n"), done.stderr[-800:]
+
+
+def test_a_whole_run_on_it_is_scored_and_serves(tmp_path):
+    pytest.importorskip("tensorflow")
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    options = '{"stem": 4, "widths": [8], "depths": [1], "excited": 0}'
+    words = ("train", "--data", faces_file(tmp_path / "a.npz"), "--run", tmp_path / "run", "--epochs", "2", "--batch-size", "16")
+    done = mien(*words, "--set", f"options={options}", env=environment)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "card.json").exists()

@@ -16,6 +16,7 @@ from mien.cli import (
     data_versions,
     detectors,
     evaluate,
+    feedback,
     keys,
     models,
     predict,
@@ -43,6 +44,7 @@ for command in (
 ):  # fmt: skip
     data.app.command()(command)
 app.add_typer(data.app, name="data")
+app.add_typer(feedback.app, name="feedback")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.command()(audit.audit)

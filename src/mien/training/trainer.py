@@ -284,7 +284,7 @@ def _plateaus(accuracies: Sequence[float], patience: int) -> int:
 
 def _loss(logits: np.ndarray, data: Tensors) -> float:
     """Cross-entropy against the labels."""
-    each = soft_cross_entropy(np.eye(logits.shape[1], dtype=np.float32)[data.targets], logits)
+    each = soft_cross_entropy(ops.one_hot(data.targets, logits.shape[1]), ops.convert_to_tensor(logits))
     return float(keras.ops.convert_to_numpy(each).mean())
 
 
