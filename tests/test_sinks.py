@@ -6,15 +6,17 @@ import pytest
 
 from helpers import some_faces
 from mien.answer import answer
+from mien.card import ModelCard
 from mien.errors import SourceError
 from mien.faces import Faces
 from mien.labels import FER2013
 from mien.sinks import JsonLines, columns, file_sink, table
 
+CARD = ModelCard("default", FER2013)
 ANSWERS = [
-    answer("a.jpg", size=(100, 80), model="default", faces=some_faces(2)),
-    answer("b.jpg", size=(100, 80), model="default", faces=Faces.none()),
-    answer("c.jpg", model="default", error=SourceError("not_found", "c.jpg: no such file")),
+    answer("a.jpg", size=(100, 80), card=CARD, faces=some_faces(2)),
+    answer("b.jpg", size=(100, 80), card=CARD, faces=Faces.none()),
+    answer("c.jpg", card=CARD, error=SourceError("not_found", "c.jpg: no such file")),
 ]
 
 
@@ -57,5 +59,5 @@ def test_a_table_says_why_a_row_is_empty():
 
 
 def test_frames_of_a_video_that_say_the_same_are_one_row():
-    frames = [answer("v.mp4", frame=i, time_s=i / 10, size=(9, 9), model="m", faces=some_faces(1)) for i in range(8)]
+    frames = [answer("v.mp4", frame=i, time_s=i / 10, size=(9, 9), card=CARD, faces=some_faces(1)) for i in range(8)]
     assert [row[1] for row in table(frames)] == ["0.00-0.70 s"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mien.card import ModelCard
 from mien.errors import MienError, plain
 from mien.faces import Faces
 
@@ -14,19 +15,22 @@ def answer(
     frame: int = 0,
     time_s: float = 0.0,
     size: tuple[int, int] | None = None,
-    model: str | None = None,
+    card: ModelCard | None = None,
     faces: Faces | None = None,
     error: MienError | None = None,
 ) -> dict[str, Any]:
-    """`size`: width, height of the upright picture; None, like `faces`, where it could not be read."""
+    """`size`: width, height of the upright picture; None, like `faces`, where it could not be read. `card`: of the model that
+    is asked, where the faces do not know which one it was."""
     width, height = size or (None, None)
+    said = (faces.card if faces is not None else None) or card
     return {
         "source": plain(source),
         "frame": frame,
         "time_s": time_s,
         "width": width,
         "height": height,
-        "model": model,
+        "model": said.name if said else None,
+        "model_version": said.version if said else None,
         "error": error.to_dict() if error else None,
         "faces": faces.to_dict() if faces is not None else [],
     }

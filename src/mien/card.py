@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +152,10 @@ def _log_softmax(scores: np.ndarray) -> np.ndarray:
     return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
 
 
+ABOUT = ("name", "weights", "parameters", "description", "data", "metrics", "command", "created")
+"""Fields of a model's card that change no answer."""
+
+
 @dataclass(frozen=True)
 class ModelCard:
     """A model's identity, its preprocessing, how its scores become probabilities, and what it was measured at."""
@@ -191,6 +197,12 @@ class ModelCard:
             ("unsure_quality", _number(self.unsure_quality), "a number"),
             ("bias", len(self.bias) in (0, len(self.labels)), f"none or {len(self.labels)} numbers, one a label"),
         )
+
+    @cached_property
+    def version(self) -> str:
+        """Of what answers: a hash of the graph's and of all that is done before and after it; its name does not matter."""
+        told = {name: value for name, value in {**asdict(self), "labels": list(self.labels)}.items() if name not in ABOUT}
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Logits (n, k) -> float32 probabilities (n, k): bias, bend, temperature, softmax."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mien.card import ModelCard
 from mien.errors import needs
 from mien.labels import LabelSet
 
@@ -36,6 +37,8 @@ class Faces:
     unsure: np.ndarray | None = None
     """bool (n,): confidence or quality is under the model card's thresholds."""
     labels: LabelSet | None = None
+    card: ModelCard | None = None
+    """Of the model that said so."""
 
     def __post_init__(self) -> None:
         n = len(self.box)
@@ -45,7 +48,7 @@ class Faces:
         shapes = {"landmarks": (n, 5, 2), "probability": said, "raw": said}
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is None or isinstance(value, LabelSet):
+            if value is None or isinstance(value, LabelSet | ModelCard):
                 continue
             value = np.asarray(value).view()  # the caller's own array stays writeable
             if len(value) != n:

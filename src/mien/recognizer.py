@@ -55,18 +55,19 @@ class Recognizer:
 
     def classify_all(self, found: Sequence[tuple[np.ndarray, Faces]]) -> list[Faces]:
         """The faces of several pictures at once: the same answers, sooner."""
-        crop, wanted = crop_of(self.detector), self.card.preprocessing
+        classifier = self.classifier  # another may take its place meanwhile
+        crop, wanted = crop_of(self.detector), classifier.card.preprocessing
         chips = [crop(image, faces, wanted.size, wanted.align) for image, faces in found]  # of (n, size, size, 3)
-        probability = self.classifier(np.concatenate(chips)) if chips else ()
+        probability = classifier(np.concatenate(chips)) if chips else ()
         ends = np.cumsum([len(part) for part in chips])
         rows = zip(found, chips, np.split(probability, ends[:-1]) if chips else (), strict=True)
-        return [self._said(faces, part, said) for (_, faces), part, said in rows]
+        return [self._said(classifier, faces, part, said) for (_, faces), part, said in rows]
 
-    def _said(self, faces: Faces, chips: np.ndarray, probability: np.ndarray) -> Faces:
-        good = quality(faces, gray(chips))
-        return self.doubt(faces.having(probability=probability, labels=self.classifier.labels, quality=good))
+    def _said(self, classifier: Classifier, faces: Faces, chips: np.ndarray, probability: np.ndarray) -> Faces:
+        good, card = quality(faces, gray(chips)), classifier.card
+        return self.doubt(faces.having(probability=probability, labels=classifier.labels, quality=good, card=card))
 
     def doubt(self, faces: Faces) -> Faces:
         """Classified faces -> the same with `unsure`: confidence or quality is under the card's thresholds."""
-        good = faces.quality if faces.quality is not None else np.ones(len(faces))
-        return faces.having(unsure=(faces.confidence < self.card.unsure_confidence) | (good < self.card.unsure_quality))
+        good, card = faces.quality if faces.quality is not None else np.ones(len(faces)), faces.card or self.card
+        return faces.having(unsure=(faces.confidence < card.unsure_confidence) | (good < card.unsure_quality))

@@ -18,7 +18,7 @@ from mien.arrow import arrow
 from mien.faces import LANDMARKS, flat
 from mien.labels import LabelSet
 
-FRAME = ("source", "frame", "time_s", "width", "height", "model")
+FRAME = ("source", "frame", "time_s", "width", "height", "model", "model_version")
 NEAR = 0.2
 """Probability from which a second name is worth showing."""
 POOR = 0.75
@@ -87,7 +87,7 @@ class CsvFile:
 class ParquetFile:
     def __init__(self, path: Path, labels: LabelSet) -> None:
         pyarrow = arrow("writing Parquet")
-        text = ("source", "model", "error_kind", "error_message", "expression")
+        text = ("source", "model", "model_version", "error_kind", "error_message", "expression")
         kinds = {name: pyarrow.string() for name in text} | {"unsure": pyarrow.bool_()}
         kinds |= {name: pyarrow.int64() for name in ("frame", "width", "height", "face", "track_id")}
         self._schema = pyarrow.schema([(name, kinds.get(name, pyarrow.float64())) for name in columns(labels)])

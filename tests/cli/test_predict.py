@@ -39,7 +39,7 @@ def test_every_input_has_its_object_and_bad_ones_their_reason(done):
     assert [bool(a["error"]) for a in answers] == [False, True, True, True, False]
     assert answers[0]["faces"][0]["expression"] == "happy"
     assert answers[4]["faces"] == []
-    assert set(answers[0]) == {"source", "frame", "time_s", "width", "height", "model", "error", "faces"}
+    assert set(answers[0]) == {"source", "frame", "time_s", "width", "height", "model", "model_version", "error", "faces"}
 
 
 def test_nobody_sees_a_traceback_and_each_failure_is_named(done):

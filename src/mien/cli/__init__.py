@@ -17,6 +17,7 @@ from mien.cli import (
     detectors,
     evaluate,
     feedback,
+    feedback_models,
     keys,
     models,
     predict,
@@ -44,6 +45,8 @@ for command in (
 ):  # fmt: skip
     data.app.command()(command)
 app.add_typer(data.app, name="data")
+for which in (feedback_models.models, feedback_models.promote, feedback_models.rollback, feedback_models.gate):
+    feedback.app.command()(which)
 app.add_typer(feedback.app, name="feedback")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")

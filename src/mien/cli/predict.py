@@ -86,7 +86,7 @@ def _answers(
         else:
             faces = stream(frame.image, frame.time_s) if frame.moving else stream.recognizer(frame.image)
         row = answer(
-            frame.source, frame=frame.index, time_s=frame.time_s, size=frame.size, model=stream.recognizer.card.name,
+            frame.source, frame=frame.index, time_s=frame.time_s, size=frame.size, card=stream.recognizer.card,
             faces=faces, error=frame.error,
         )  # fmt: skip
         for output in outputs:

@@ -201,7 +201,7 @@ class Store:
         changes = list(_changes(before, after, reasons, reason))
         kinds = [change["change"] for change in changes]
         version = Version(
-            id, parent, reason, actor or _user(), datetime.now(UTC).isoformat(timespec="microseconds"), len(rows), tuple(labels),
+            id, parent, reason, actor or user(), datetime.now(UTC).isoformat(timespec="microseconds"), len(rows), tuple(labels),
             tuple(vote_labels or ()), {kind: kinds.count(kind) for kind in (ADDED, REMOVED, CHANGED)}, source,
         )  # fmt: skip
         self._write(version, rows, changes)
@@ -367,7 +367,8 @@ def _without(file: Path, column: str, gone: set[str]) -> int:
     return len(table) - len(left)
 
 
-def _user() -> str:
+def user() -> str:
+    """Who is logged in here."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -83,6 +83,19 @@ corrections = Table(
 """What a person says a face shows. `given`: name -> probability of the answer that is wrong. `png`: the crop, with consent.
 `subject`: whose face it is, where it was collected for training, and `agreed`, the words of consent."""
 
+promotions = Table(
+    "promotions",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("time", Float, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("undone", Boolean, nullable=False, default=False),
+)
+"""The models that were promoted, in turn; the last that was not undone is the one that answers. `model`: its version; empty:
+the packaged one."""
+
 audit = Table(
     "audit",
     METADATA,

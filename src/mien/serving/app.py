@@ -21,7 +21,7 @@ from mien import __version__
 from mien.serving import schemas
 from mien.serving.dashboard import Board, watch
 from mien.serving.guard import Guard
-from mien.serving.housekeeping import housekeeping
+from mien.serving.housekeeping import housekeeping, renewal
 from mien.serving.problems import EXPECTED, Problem, handled, response
 from mien.serving.rest import client_for, router
 from mien.serving.service import Service
@@ -64,7 +64,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     await asyncio.to_thread(service.open)
     s = service.settings
     service.store.note("server", "start", s.purpose, legal_basis=s.legal_basis, host=s.host)
-    beside = [asyncio.create_task(work) for work in (housekeeping(service), api.state.board.keep())]
+    beside = [asyncio.create_task(work) for work in (housekeeping(service), renewal(service), api.state.board.keep())]
     yield
     for task in beside:
         task.cancel()
@@ -82,9 +82,9 @@ async def ready(request: Request) -> Response:
     service: Service = request.app.state.service
     if not service.ready:
         return response(Problem(503, "the server is starting or stopping", headers={"Retry-After": "1"}))
-    s = service.settings
+    s, card = service.settings, service.recognizer.card
     about = {"purpose": s.purpose, "purpose_means": PURPOSES[s.purpose], "retention_hours": s.retention_hours}
-    return JSONResponse({"status": "ready", "model": service.recognizer.card.name, **about})
+    return JSONResponse({"status": "ready", "model": card.name, "model_version": card.version, **about})
 
 
 async def metrics(request: Request) -> Response:

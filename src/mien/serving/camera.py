@@ -164,7 +164,7 @@ class Camera:
         latency = round(1e3 * (time.monotonic() - arrived), 2)
         way = {"seq": seq, "captured_at": captured_at, "latency_ms": latency, "dropped": self.dropped}
         self.dropped = 0
-        self.send(way | answer("camera", frame=seq or 0, model=self.stream.recognizer.card.name, **more))
+        self.send(way | answer("camera", frame=seq or 0, card=self.stream.recognizer.card, **more))
 
 
 class Clock:

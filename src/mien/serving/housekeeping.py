@@ -1,4 +1,5 @@
-"""What a server does now and then: connections that are idle, or whose key was revoked, end; what is old is erased."""
+"""What a server does now and then: connections that are idle, or whose key was revoked, end; what is old is erased; a model
+that was promoted takes the place of the old one."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from mien.serving.auth import still
 from mien.serving.service import Service
 
 log = logging.getLogger("mien.serve")
-IDLE_EVERY, ERASE_EVERY = 5.0, 600.0
+IDLE_EVERY, ERASE_EVERY, RENEW_EVERY = 5.0, 600.0, 1.0
 """Seconds between two looks."""
 
 
@@ -29,6 +30,21 @@ async def housekeeping(service: Service) -> None:
             erased = now
             service.write(erase_old, service)
         await asyncio.sleep(min(IDLE_EVERY, service.settings.idle))
+
+
+async def renewal(service: Service) -> None:
+    """Until it is cancelled."""
+    refused = ""
+    while True:
+        await asyncio.sleep(RENEW_EVERY)
+        try:
+            if await asyncio.to_thread(service.renew):
+                log.info("model %s, version %s, answers now", service.recognizer.card.name, service.recognizer.card.version)
+            refused = ""
+        except Exception as error:  # the old model goes on; said once
+            if str(error) != refused:
+                refused = str(error)
+                log.error("the promoted model cannot be used: %s", error)
 
 
 def hang_up(service: Service, now: float) -> None:

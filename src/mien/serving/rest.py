@@ -123,22 +123,22 @@ async def _seen(service: Service, client: Client, sent: Sent, finish: Callable[[
 
 
 def _answer(service: Service, sent: Sent, found: tuple[tuple[int, int], Faces] | BaseException) -> dict[str, Any]:
-    model = service.recognizer.card.name
+    card = service.recognizer.card
     if isinstance(found, tuple):
         size, faces = found
-        return answer(sent.name, size=size, model=model, faces=faces)
+        return answer(sent.name, size=size, card=card, faces=faces)
     problem = logged(found, sent.name)
-    return answer(sent.name, model=model, error=MienError(problem.kind or "server", problem.detail))
+    return answer(sent.name, card=card, error=MienError(problem.kind or "server", problem.detail))
 
 
 @router.get("/models", **schemas.MODELS)
 async def models(request: Request) -> JSONResponse:
-    """The cards of the models there are; `active` is the one that answers."""
+    """The cards of the models there are, with their versions; `active` is the one that answers."""
     service, _ = client_for(request)
-    cards = {name: json.loads(ModelCard.load(find_card(name)).to_json()) for name in packaged()}
     active = service.recognizer.card
-    cards.setdefault(active.name, json.loads(active.to_json()))
-    return JSONResponse([{**card, "active": name == active.name} for name, card in cards.items()])
+    cards = {card.version: card for card in (*(ModelCard.load(find_card(name)) for name in packaged()), active)}
+    said = ({"version": version, "active": version == active.version} for version in cards)
+    return JSONResponse([{**json.loads(card.to_json()), **more} for card, more in zip(cards.values(), said, strict=True)])
 
 
 @router.get("/browser", include_in_schema=False)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+VERSION = "5f0c1a9e7b3d"
 HAPPY = {"angry": 0.0, "disgust": 0.0, "fear": 0.0, "happy": 0.97, "sad": 0.0, "surprise": 0.01, "neutral": 0.02}
 FACE = {
     "box": [180.7, 61.2, 266.0, 173.4], "score": 0.93,
@@ -14,7 +15,8 @@ FACE = {
     "track_id": None, "raw": None,
 }  # fmt: skip
 ANSWER = {
-    "source": "image", "frame": 0, "time_s": 0.0, "width": 512, "height": 512, "model": "default", "error": None, "faces": [FACE],
+    "source": "image", "frame": 0, "time_s": 0.0, "width": 512, "height": 512, "model": "default",
+    "model_version": VERSION, "error": None, "faces": [FACE],
 }  # fmt: skip
 SESSION_ROW = {
     "id": "0b1f6f0c5d0e4d0c8d7d4a4f3f1f9b11", "client": "local", "title": "", "model": "default", "purpose": "personal",
@@ -92,6 +94,7 @@ class Answer(BaseModel):
     width: int | None
     height: int | None
     model: str | None
+    model_version: str | None = Field(description="a hash of all that decides the model's answers")
     error: Failure | None
     faces: list[Face]
 
@@ -232,7 +235,7 @@ PREDICT: dict[str, Any] = {
 }  # fmt: skip
 MODELS: dict[str, Any] = {
     "responses": {
-        200: _json("Cards", list[dict[str, Any]], [{"name": "default", "labels": list(HAPPY), "active": True}]),
+        200: _json("Cards", list[dict[str, Any]], [{"name": "default", "version": VERSION, "active": True}]),
         **problems(*EVERYWHERE),
     }
 }  # fmt: skip

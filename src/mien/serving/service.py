@@ -8,13 +8,17 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mien.card import ModelCard
+from mien.classifiers import Classifier, load_classifier
 from mien.feedback.corrections import Corrections
 from mien.feedback.keys import Keys
 from mien.feedback.sessions import Sessions
+from mien.feedback.shelf import Shelf
 from mien.feedback.store import Store
 from mien.recognizer import Recognizer
 from mien.runtime import alone
@@ -49,7 +53,8 @@ class Service:
             return
         for how in (nullcontext, alone):  # as the engine runs the nets; all are opened, and warm
             with how():
-                self.recognizer.classify(*self.recognizer.find(np.zeros((240, 320, 3), np.uint8)))
+                self.recognizer.detector(np.zeros((240, 320, 3), np.uint8))
+        _warm(self.recognizer.classifier)
         self.refuse_strangers()
         _ = self.smoother, self.engine, self.store
         self.ready = True
@@ -79,7 +84,31 @@ class Service:
 
     @cached_property
     def recognizer(self) -> Recognizer:
-        return Recognizer(self.settings.detector or None, self.settings.model or None)
+        return Recognizer(self.settings.detector or None, self.settings.model or self._promoted)
+
+    @cached_property
+    def shelf(self) -> Shelf | None:
+        """Where promoted models come from; None where a setting names the model, or nothing is kept."""
+        return None if self.settings.model or self.store.path is None else Shelf(self.store)
+
+    @property
+    def _promoted(self) -> Path | None:
+        return self.shelf.card(self.shelf.current) if self.shelf else None
+
+    def renew(self) -> bool:
+        """Let the model that was promoted meanwhile answer from the next picture on; whether there was one.
+
+        It is open and warm before it takes the place; what is being answered is answered by the old one. Raises ValueError for
+        one that cannot: then the old one stays."""
+        if self._promoted is None or ModelCard.load(self._promoted).version == self.recognizer.card.version:
+            return False
+        new, old = load_classifier(self._promoted), self.recognizer.classifier
+        if new.labels != old.labels:
+            raise ValueError(f"{new.card.name} has other classes than {old.card.name}; start the server anew for that")
+        _warm(new)
+        self.recognizer.classifier = new
+        self.store.note("server", "model", new.card.version, name=new.card.name, before=old.card.version)
+        return True
 
     @cached_property
     def engine(self) -> Engine:
@@ -114,6 +143,14 @@ class Service:
     def stream(self) -> Stream:
         """For one camera."""
         return Stream(self.recognizer, self.smoother(), every=self.settings.every)
+
+
+def _warm(classifier: Classifier) -> None:
+    """Open it in both ways in which the engine runs nets."""
+    side = classifier.card.preprocessing.size
+    for how in (nullcontext, alone):
+        with how():
+            classifier(np.zeros((1, side, side, 3), np.uint8))
 
 
 def _told(done: Future[Any]) -> None:
