@@ -114,3 +114,21 @@ def small(**more):
 
     options = {"stem": 4, "widths": (8, 8), "depths": (1, 1), "excited": 1}
     return TrainConfig(**{"options": options, "epochs": 3, "batch_size": 16, "learning_rate": 0.05, "warmup": 0.5, **more})
+
+
+def histories(n=600, epochs=12, wrong=0.2, seed=0, seen=1.0):
+    """Histories as of a net that learns clean labels soon and wrong ones late, if at all."""
+    from mien.datasets.dynamics import Histories
+
+    draw = np.random.default_rng(seed)
+    given = draw.integers(0, 7, n)
+    bad = draw.random(n) < wrong
+    label = np.where(bad, (given + draw.integers(1, 7, n)) % 7, given)
+    time = (np.arange(epochs) + 1) / epochs
+    logits = draw.normal(size=(n, epochs, 7)) * 1.5
+    logits[np.arange(n), :, given] += 3 * time
+    logits[np.arange(n), :, label] += np.where(bad[:, None], 3 * time**6, 0)
+    p = np.exp(logits) / np.exp(logits).sum(2, keepdims=True)
+    p[draw.random((n, epochs)) > seen] = np.nan
+    agrees = np.full((n, epochs), np.nan, np.float32)
+    return Histories(FER2013, np.arange(n).astype(str), label, given, p.astype(np.float16), agrees)

@@ -218,7 +218,10 @@ class ModelCard:
         return json.dumps({**asdict(self), "labels": list(self.labels)}, indent=2) + "\n"
 
     def save(self, path: str | Path) -> None:
-        Path(path).write_text(self.to_json(), encoding="utf-8")
+        """Whole or not at all."""
+        new = Path(path).with_name(Path(path).name + ".new")
+        new.write_text(self.to_json(), encoding="utf-8")
+        new.replace(path)
 
     @classmethod
     def load(cls, path: str | Path) -> ModelCard:

@@ -3,28 +3,10 @@
 import numpy as np
 import pytest
 
-from helpers import mien
+from helpers import histories, mien
 from mien.labels import FER2013
 
 pytest.importorskip("pyarrow")
-
-
-def made_up(n=600, epochs=12, wrong=0.2, seed=0, seen=1.0):
-    """Histories as of a net that learns clean labels soon and wrong ones late, if at all."""
-    from mien.datasets.dynamics import Histories
-
-    draw = np.random.default_rng(seed)
-    given = draw.integers(0, 7, n)
-    bad = draw.random(n) < wrong
-    label = np.where(bad, (given + draw.integers(1, 7, n)) % 7, given)
-    time = (np.arange(epochs) + 1) / epochs
-    logits = draw.normal(size=(n, epochs, 7)) * 1.5
-    logits[np.arange(n), :, given] += 3 * time
-    logits[np.arange(n), :, label] += np.where(bad[:, None], 3 * time**6, 0)
-    p = np.exp(logits) / np.exp(logits).sum(2, keepdims=True)
-    p[draw.random((n, epochs)) > seen] = np.nan
-    agrees = np.full((n, epochs), np.nan, np.float32)
-    return Histories(FER2013, np.arange(n).astype(str), label, given, p.astype(np.float16), agrees)
 
 
 def area(score, wrong):
@@ -36,7 +18,7 @@ def area(score, wrong):
 def test_every_baseline_finds_wrong_labels_but_the_lot():
     from mien.feedback.monitor.baselines import baselines
 
-    h = made_up(seen=0.9)
+    h = histories(seen=0.9)
     found = baselines(h, np.eye(7)[h.given])
     assert set(found) == {
         "random", "last_loss", "last_epochs", "mean_probability", "mean_loss", "aum", "wrong_events", "forgetting",
@@ -64,7 +46,7 @@ def test_margin_and_loss_are_those_of_their_papers():
 def test_a_sequence_holds_the_epochs_that_came_one_behind_another():
     from mien.feedback.monitor.histories import STEPS, sequences
 
-    h = made_up(20, seen=0.5)
+    h = histories(20, seen=0.5)
     x = sequences(h, np.full(7, 1 / 7))
     came = ~np.isnan(h.p[..., 0])
     assert x.shape == (20, 12, 2 + 7 + 7 + 6 + 7)
@@ -73,7 +55,7 @@ def test_a_sequence_holds_the_epochs_that_came_one_behind_another():
     first = came[0].argmax()
     assert x[0, 0, 1] == pytest.approx((first + 1) / 12)
     assert x[0, 0, 2:9] == pytest.approx(np.clip(h.p[0, first].astype(float), 1e-4, 1), abs=1e-3)
-    assert sequences(made_up(5, epochs=300), np.full(7, 1 / 7)).shape[1] == STEPS
+    assert sequences(histories(5, epochs=300), np.full(7, 1 / 7)).shape[1] == STEPS
 
 
 def test_odds_are_brought_to_how_frequent_wrong_labels_are_here():
@@ -97,9 +79,9 @@ def test_a_monitor_is_fitted_saved_and_beats_the_lot_on_another_run(tmp_path):
     from mien.feedback.monitor.labels import LabelMonitor, fit_monitor
     from mien.labels import CKPLUS
 
-    card = fit_monitor([made_up(1500), made_up(1500, epochs=9, seed=1)], tmp_path / "m", units=12, epochs=8, batch_size=64)
+    card = fit_monitor([histories(1500), histories(1500, epochs=9, seed=1)], tmp_path / "m", units=12, epochs=8, batch_size=64)
     assert card.prior == pytest.approx(0.2, abs=0.05)
-    other = made_up(800, wrong=0.05, seed=2)
+    other = histories(800, wrong=0.05, seed=2)
     p = LabelMonitor(tmp_path / "m")(other)
     assert area(p, other.exchanged) > 0.85
     assert p.mean() == pytest.approx(0.05, abs=0.04)
@@ -115,7 +97,7 @@ def test_runs_without_exchanged_labels_are_refused(tmp_path):
     from mien.feedback.monitor.labels import fit_monitor
 
     with pytest.raises(ValueError, match=r"in run 2 no label was exchanged"):
-        fit_monitor([made_up(50), made_up(50, wrong=0)], tmp_path)
+        fit_monitor([histories(50), histories(50, wrong=0)], tmp_path)
 
 
 def test_scoring_what_is_no_record_says_what_was_wanted(tmp_path):

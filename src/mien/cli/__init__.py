@@ -17,6 +17,7 @@ from mien.cli import (
     detectors,
     evaluate,
     feedback,
+    feedback_cycle,
     feedback_models,
     keys,
     models,
@@ -45,7 +46,13 @@ for command in (
 ):  # fmt: skip
     data.app.command()(command)
 app.add_typer(data.app, name="data")
-for which in (feedback_models.models, feedback_models.promote, feedback_models.rollback, feedback_models.gate):
+for which in (
+    feedback_models.models,
+    feedback_models.promote,
+    feedback_models.rollback,
+    feedback_models.gate,
+    feedback_cycle.cycle,
+):
     feedback.app.command()(which)
 app.add_typer(feedback.app, name="feedback")
 app.add_typer(models.app, name="models")

@@ -105,3 +105,35 @@ def monitor(
     read = [read_histories(run) for run in runs]
     card = fit_monitor(read, to, command, units=units, layers=layers, epochs=epochs, seed=seed)
     typer.echo(f"{to}: fitted to {card.data['sequences']:,} histories, of which {card.prior:.0%} had a wrong label")
+
+
+@app.command()
+def curate(
+    scores: Annotated[Path, typer.Argument(metavar="SCORES.parquet", help="As mien feedback score wrote them.")],
+    to: Annotated[Path, typer.Option(metavar="ACTIONS.csv", help="For mien data clean; edit it first, if you like.")],
+    how: Annotated[str, typer.Option(help="remove; relabel, where it is clear; or look: a person decides.")] = "remove",
+    threshold: Annotated[float, typer.Option(help="P(mislabelled) from which on something is done.")] = 0.5,
+    by: Annotated[str, typer.Option(help="Another column of the scores; then the share alone decides.")] = "p_mislabelled",
+    share: Annotated[float, typer.Option(help="Of each class, at most.")] = 0.2,
+    floor: Annotated[int, typer.Option(help="Samples that each class keeps.")] = 200,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Write weights, too, for mien train --set sample_weights=FILE.csv.")
+    ] = None,
+) -> None:
+    """Propose what to do about labels that are likely wrong; `mien data clean DATA --apply ACTIONS.csv` does it.
+
+    Nothing is changed here, and what is done there is a version of the data that can be undone."""
+    from collections import Counter
+
+    from mien.datasets.audit import write_actions
+    from mien.feedback.curation import Policy, actions, told, write_weights
+    from mien.feedback.scores import Scores
+
+    found = Scores.load(scores)
+    done = actions(found, Policy(how, threshold, by, share, floor))
+    write_actions(done, to)
+    if weights:
+        write_weights(found, weights)
+    for line in told(done, Counter(found.label.tolist())):
+        typer.echo(line)
+    typer.echo(f"{len(done):,} actions: {to}; do them with: mien data clean DATA --apply {to}", err=True)

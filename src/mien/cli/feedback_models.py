@@ -91,6 +91,7 @@ def gate(
     from json import dumps
 
     from mien.cli.errors import FAILED
+    from mien.datasets import open_dataset
     from mien.feedback.holdout import faces_of, judged
 
     if champion:
@@ -98,6 +99,6 @@ def gate(
     else:
         with shelf(store) as s:
             before = str(s.card(s.current))
-    verdict = judged(before, challenger, faces_of(data, split))
+    verdict = judged(before, challenger, faces_of(open_dataset(data), split))
     typer.echo(dumps(verdict.to_dict(), indent=2) if as_json else "\n".join(verdict.told()))
     raise typer.Exit(0 if verdict.passed else FAILED)

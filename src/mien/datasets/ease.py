@@ -22,13 +22,18 @@ def write_ease(path: Path, keys: Sequence[str], names: Sequence[str], degree: np
 
 
 def read_ease(path: Path, keys: Sequence[str]) -> np.ndarray:
-    """R(x) (n,) of the samples with these keys. Raises ValueError for a file of another kind, and for samples it lacks."""
+    """R(x) (n,) of the samples with these keys, as `mien data ease` wrote it. Raises ValueError as `by_keys` does."""
+    return by_keys(path, "ease", keys)
+
+
+def by_keys(path: Path, column: str, keys: Sequence[str]) -> np.ndarray:
+    """The numbers (n,) that a csv has for these keys. Raises ValueError for a file of another kind, and for samples it lacks."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
-        if not {"key", "ease"} <= set(rows.fieldnames or ()):
-            raise ValueError(f"{path}: columns key and ease were wanted, as mien data ease writes them")
-        found = {row["key"]: float(row["ease"]) for row in rows}
+        if not {"key", column} <= set(rows.fieldnames or ()):
+            raise ValueError(f"{path}: columns key and {column} were wanted")
+        found = {row["key"]: float(row[column]) for row in rows}
     missing = [key for key in keys if key not in found]
     if missing:
-        raise ValueError(f"{path}: no ease of {len(missing):,} samples, such as {missing[0]!r}; make it anew with mien data ease")
+        raise ValueError(f"{path}: no {column} of {len(missing):,} samples, such as {missing[0]!r}; make it anew from this data")
     return np.array([found[key] for key in keys])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 
-from mien.datasets.base import Sample
+from mien.datasets.base import Sample, Through
 from mien.labels import LabelSet
 
 
@@ -24,6 +27,17 @@ def plurality(votes: np.ndarray, voters: LabelSet | None, labels: LabelSet) -> n
     most = votes.max(1)
     alone = (votes == most[:, None]).sum(1) == 1
     return np.where(alone & (most > 0) & (ours.max(1) == most), ours.argmax(1), -1)
+
+
+class AsMostSaw(Through):
+    """A dataset whose labels are those that most people saw; samples on which they did not agree, or of which nobody was asked,
+    are left out."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        for sample in self.dataset:
+            label = most_people(sample, self.vote_labels, self.labels)
+            if label >= 0:
+                yield replace(sample, label=label)
 
 
 def most_people(sample: Sample, voters: LabelSet | None, labels: LabelSet) -> int:

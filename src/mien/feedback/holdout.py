@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from mien.card import Preprocessing
 from mien.classifiers import load_classifier
-from mien.datasets import open_dataset
+from mien.datasets import Dataset
 from mien.evaluation.scores import first_of_each
 from mien.feedback.gate import USUAL, Rules, Verdict, compare
 from mien.labels import LabelSet
@@ -29,9 +28,8 @@ class HoldOut:
     labels: LabelSet
 
 
-def faces_of(data: Path, split: str) -> HoldOut:
+def faces_of(dataset: Dataset, split: str) -> HoldOut:
     """Of one split, each picture once, and none that is in another split, too. Raises ValueError where nothing is left."""
-    dataset = open_dataset(data)
     samples = list(dataset)
     others = {s.image.tobytes() for s in samples if s.split != split}
     own = [s for s in samples if s.split == split]
@@ -39,7 +37,7 @@ def faces_of(data: Path, split: str) -> HoldOut:
     kept = [s for s, new in zip(own, fresh, strict=True) if new]
     if not kept:
         there = ", ".join(sorted({s.split for s in samples})) or "nothing"
-        raise ValueError(f"{data}: no faces of a split {split!r} to compare models on; there is: {there}")
+        raise ValueError(f"no faces of a split {split!r} to compare models on; there is: {there}")
     return HoldOut([s.image for s in kept], np.array([s.label for s in kept]), dataset.labels)
 
 

@@ -96,6 +96,18 @@ promotions = Table(
 """The models that were promoted, in turn; the last that was not undone is the one that answers. `model`: its version; empty:
 the packaged one."""
 
+reviews = Table(
+    "reviews",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("correction", Text, ForeignKey("corrections.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("time", Float, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("expression", Text, nullable=False, default=""),
+)
+"""What reviewers decided: `accepted`, under the `expression` that they named, if another, or `rejected`. The newest counts."""
+
 audit = Table(
     "audit",
     METADATA,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 
 from mien.datasets.balance import class_weights, smote
+from mien.datasets.ease import by_keys
 from mien.errors import needs
 from mien.training.config import SMOTE, TrainConfig
 from mien.training.tensors import Tensors
@@ -44,6 +47,18 @@ def soft_targets(config: TrainConfig, rows: Tensors) -> np.ndarray:
     if config.class_weights:
         soft *= class_weights(counts(rows), config.class_weights)[rows.targets, None]
     return soft.astype(np.float32)
+
+
+def weighed(config: TrainConfig, rows: Tensors, targets: np.ndarray) -> np.ndarray:
+    """Soft targets (n, k), each row times the weight that `config.sample_weights` has for its sample.
+
+    Raises ValueError where the file does not know all samples."""
+    if not config.sample_weights:
+        return targets
+    if rows.keys is None:
+        raise ValueError("sample_weights wants samples with keys, by which their weights are found")
+    weights = by_keys(Path(config.sample_weights), "weight", rows.keys.tolist())
+    return np.asarray(targets * weights[:, None], np.float32)
 
 
 def relearn_head(head: keras.layers.Layer, embeddings: np.ndarray, targets: np.ndarray) -> None:

@@ -133,6 +133,9 @@ class TrainConfig:
     others; `smote_embeddings`: the head is fitted anew on embeddings made up so. An epoch has as many steps as without."""
     data_weights: tuple[float, ...] = ()
     """Of several sets in turn: how often in an epoch each sample comes, 0.5 every other time; empty: each once."""
+    sample_weights: str = ""
+    """A csv with the columns key and weight, as `mien feedback curate --weights` writes it: how much each training sample
+    counts in the losses; empty: all alike."""
     curriculum: Curriculum = field(default_factory=Curriculum)
     adjust_loss: float = 0.0
     """Strength of the logit adjustment in the loss of the head on labels (Menon et al. 2021): the net learns what the
@@ -176,6 +179,7 @@ class TrainConfig:
             ("sampling", self.sampling in ("", *SAMPLING), _either(SAMPLING)),
             ("data_weights", all(isinstance(w, float | int) and w >= 0 for w in self.data_weights), "numbers from 0 on"),
             ("data_weights", not (self.data_weights and self.sampling), "none beside sampling"),
+            ("sample_weights", not self.sample_weights or self.sampling in ("", OVERSAMPLE), "none beside SMOTE's sampling"),
             ("adjust_loss", self.adjust_loss >= 0, "0 or more"),
             ("standardise", self.standardise in ("", *STANDARDISE), _either(STANDARDISE)),
             ("sampling", self.sampling != SMOTE_EMBEDDINGS or not self.standardise, "another one beside standardise"),
@@ -299,6 +303,13 @@ RECIPES = {
     "vgg": TrainConfig(model="vgg"),
 }
 """What each network is trained with unless told otherwise; mini-Xception as the dissertation says (10 degrees, 10 %)."""
+
+
+def watcher() -> TrainConfig:
+    """Of the small net whose training is watched for wrong labels: mirrored alone, as variety hides what is learnt late."""
+    options = {"stem": 8, "widths": (16, 32, 64, 128), "depths": (1, 1, 1, 1), "excited": 0}
+    mirror = replace(NONE, mirror=True)
+    return TrainConfig(options=options, augmentation=mirror, epochs=30, votes=0.0, evaluate_every=30, dynamics=True)
 
 
 def recipe(model: str) -> TrainConfig:

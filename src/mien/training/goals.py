@@ -13,7 +13,7 @@ from keras import layers, ops
 from mien.card import softmax
 from mien.classifiers.onnx import OnnxClassifier
 from mien.models.layers import embedding
-from mien.training.balance import log_prior, soft_targets
+from mien.training.balance import log_prior, soft_targets, weighed
 from mien.training.config import FOCAL, LABELS, VOTES, Distillation, TrainConfig
 from mien.training.losses import distilled, focal, soft_cross_entropy
 from mien.training.metric import METRIC_LOSSES, measured
@@ -40,12 +40,12 @@ def goals(config: TrainConfig, rows: Tensors, fitted: Tensors, heads: tuple[str,
     own = c.loss.weight * c.loss.views * (1 - d.weight if d.teachers else 1.0)
     found = {}
     if own:
-        found[LABELS] = Goal(soft_targets(c, rows), _of_labels(c, fitted), own)
+        found[LABELS] = Goal(weighed(c, rows, soft_targets(c, rows)), _of_labels(c, fitted), own)
     if d.teachers and c.loss.weight:
         weight = c.loss.weight * c.loss.views * d.weight
-        found[TEACHER] = Goal(said_by(d, rows), distilled(d.temperature), weight)
+        found[TEACHER] = Goal(weighed(c, rows, said_by(d, rows)), distilled(d.temperature), weight)
     if VOTES in heads:
-        found[VOTES] = Goal(rows.votes, soft_cross_entropy, c.votes * c.loss.views)
+        found[VOTES] = Goal(weighed(c, rows, rows.votes), soft_cross_entropy, c.votes * c.loss.views)
     if c.loss.metric:
         weight = c.loss.metric_weight * c.loss.views
         found[METRIC] = Goal(rows.targets.astype(np.int32), METRIC_LOSSES[c.loss.metric], weight)
