@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from pathlib import Path
 
 
@@ -42,7 +43,9 @@ def insist(record: object, *rules: tuple[str, bool, str], within: str = "") -> N
     the first that does not hold."""
     for name, holds, wanted in rules:
         if not holds:
-            raise ValueError(f"{within}{'.' * bool(within)}{name} is {getattr(record, name)!r}; wanted {wanted}")
+            value = getattr(record, name)
+            given = "" if is_dataclass(value) else f" is {value!r:.200}"
+            raise ValueError(f"{within}{'.' * bool(within)}{name}{given}; wanted {wanted}")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli.data import Json, Labels, Source, Target, opened, written
-from mien.cli.errors import FAILED, tell
+from mien.cli.errors import FAILED, complain, tell
 from mien.errors import printable
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def add(
     """Make a new version with the samples of another dataset added behind those there are.
 
     Their keys begin with its name. Classes are matched by name; those that the versions do not have are an error."""
-    from mien.datasets.versions import Store
+    from mien.datasets.versions import Store, VersionedDataset
+    from mien.datasets.votes import votes_for
 
     versions, dataset = Store(folder), opened(source, labels)
     classes = labels_of_store(versions) if versions.head else dataset.labels
@@ -97,19 +98,35 @@ def add(
         raise ValueError(
             f"{folder} has no class named {', '.join(missing)}; it has: {', '.join(classes)}; --labels can rename them"
         )
-    new = (replace(s, key=f"{source.name}/{s.key}", label=place[s.label]) for s in dataset)
-    added(versions, new, classes, reason or f"added {source.name}", {}, source.name)
+    voters = VersionedDataset(folder).vote_labels if versions.head else dataset.vote_labels
+    if any(name not in (voters or ()) for name in dataset.vote_labels or ()):
+        complain(f"votes of {source.name} are left out: they are for {', '.join(dataset.vote_labels or ())}; in {folder} "
+                 f"they are for {', '.join(voters) if voters else 'nothing'}")  # fmt: skip
+    new = (
+        replace(s, key=f"{source.name}/{s.key}", label=place[s.label], votes=votes_for(s.votes, dataset.vote_labels, voters))
+        for s in dataset
+    )
+    added(versions, new, classes, reason or f"added {source.name}", {}, source.name, voters)
     tell(dataset.problems, file=folder.with_name(f"{folder.name}.left_out.txt"))
     raise typer.Exit(FAILED if dataset.problems else 0)
 
 
-def added(versions: Store, new: Iterable[Sample], labels: LabelSet, reason: str, reasons: dict[str, str], source: str) -> None:
-    """A version of what there is and these samples; says so."""
+def added(
+    versions: Store,
+    new: Iterable[Sample],
+    labels: LabelSet,
+    reason: str,
+    reasons: dict[str, str],
+    source: str,
+    voters: LabelSet | None = None,
+) -> None:
+    """A version of what there is and these samples, whose votes are for the names of those there are; `voters` where there
+    are none yet. Says so."""
     from mien.datasets.versions import ADDED, DIGITS, VersionedDataset
 
     old = VersionedDataset(versions.path) if versions.head else None
     samples = chain(old.whole() if old else (), new)
-    made = versions.commit(samples, labels, old.vote_labels if old else None, reason, reasons=reasons, source=source)
+    made = versions.commit(samples, labels, old.vote_labels if old else voters, reason, reasons=reasons, source=source)
     typer.echo(f"{versions.path}: {made.id[:DIGITS]}, {made.samples:,} samples, {made.changes[ADDED]:,} of them new")
 
 

@@ -44,6 +44,8 @@ def train_classifier(asked: Asked, resume: bool) -> None:
     from mien.training.config import read_file
 
     file = read_file(asked.file) if asked.file else {}
+    if not isinstance(file.get("run", ""), str):
+        raise ValueError(f"{asked.file}: run is {file['run']!r}; wanted the path of a folder")
     run = asked.run or (Path(file["run"]) if isinstance(file.get("run"), str) else None)
     if run is None:
         raise ValueError("no run folder; give --run, or run in the config")
@@ -57,6 +59,8 @@ def train_classifier(asked: Asked, resume: bool) -> None:
     if asked.folds:
         _folds(asked, stages, run)
         return
+    if len(stages) > 1:
+        _ask_for_layers(stages)
     for number, stage in enumerate(stages, 1):
         if len(stages) > 1:
             typer.echo(f"stage {number} of {len(stages)}: {stage.folder}" + (" (done)" if stage.done else ""), err=True)
@@ -84,6 +88,16 @@ def _stages(asked: Asked, file: Mapping[str, Any], run: Path, resume: bool) -> l
     for stage in (s for s in stages if resume and (s.folder / "config.json").exists()):
         _ask_for_the_same(stage)
     return stages
+
+
+def _ask_for_layers(stages: list[Stage]) -> None:
+    """Before anything is trained: raises ValueError for a stage whose network cannot be built, or has no such layers."""
+    from mien.labels import FER2013
+    from mien.training.config import LABELS
+    from mien.training.trainer import freeze, network
+
+    for stage in stages:
+        freeze(network(stage.config, FER2013, (LABELS,)), stage.config.trainable, (LABELS,))
 
 
 def _ask_for_the_same(stage: Stage) -> None:

@@ -29,6 +29,15 @@ def plurality(votes: np.ndarray, voters: LabelSet | None, labels: LabelSet) -> n
     return np.where(alone & (most > 0) & (ours.max(1) == most), ours.argmax(1), -1)
 
 
+def votes_for(votes: np.ndarray | None, of: LabelSet | None, to: LabelSet | None) -> np.ndarray | None:
+    """Votes for some names -> the same for others, where all of them are among these; else None, as if nobody was asked."""
+    if votes is None or of is None or to is None or any(name not in to for name in of):
+        return None
+    out = np.zeros(len(to), votes.dtype)
+    out[[to.index(name) for name in of]] = votes
+    return out
+
+
 class AsMostSaw(Through):
     """A dataset whose labels are those that most people saw; samples on which they did not agree, or of which nobody was asked,
     are left out."""

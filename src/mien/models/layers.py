@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import keras
@@ -52,6 +52,21 @@ def names(net: keras.Model) -> list[str]:
             counted[kind] += 1
         else:
             found.append(layer.name)
+    return found
+
+
+def weight_names(net: keras.Model) -> list[str]:
+    """Of its weights in their order: the layer's of `names`, or the head's, and a number within it."""
+    return [f"{name}/{i}" for name, layer in zip(names(net), net.layers, strict=True) for i in range(len(layer.weights))]
+
+
+def head_names(net: keras.Model, heads: Collection[str]) -> list[str]:
+    """The layers, as `names` has them, that hold the weights of these heads: their own, or the convolution before an average
+    of maps; nothing of a net within the net."""
+    own = dict(zip(net.layers, names(net), strict=True))
+    found = []
+    for layer in (layer for layer in net.layers if layer.name in heads):
+        found.append(own[layer if layer.weights else _maker(layer.input)])
     return found
 
 

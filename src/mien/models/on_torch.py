@@ -62,7 +62,7 @@ def _ends(op: Any) -> tuple[list[int], list[int]]:
 def _call(op: Any) -> Callable[..., Any]:
     """How a layer is called: whether in training, and tensors (n, h, w, c), in, one out."""
     kind = type(op)
-    if isinstance(op, keras.Model):
+    if isinstance(op, keras.Model) and hasattr(op, "operations"):
         inner = OnTorch(op)
         return lambda training, x: inner.call(x, training)
     if not isinstance(op, layers.Layer) or op.compute_dtype != op.variable_dtype:

@@ -47,4 +47,5 @@ def _of(backbone: str) -> tuple[Any, Any]:
     if backbone not in there:
         raise ValueError(f"no backbone named {backbone!r} in keras.applications; there are: {', '.join(sorted(there))}")
     modules = (m for m in vars(keras.applications).values() if hasattr(m, "preprocess_input") and hasattr(m, backbone))
-    return there[backbone], next(modules).preprocess_input
+    module = next(modules, None)  # some have it within the net
+    return there[backbone], module.preprocess_input if module else lambda levels: levels

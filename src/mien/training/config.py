@@ -168,7 +168,7 @@ class TrainConfig:
             self,
             ("epochs", self.epochs >= 1, "at least 1"),
             ("batch_size", self.batch_size >= 2, "at least 2"),
-            ("learning_rate", self.learning_rate > 0, "more than 0"),
+            ("learning_rate", 0 < self.learning_rate < float("inf"), "more than 0, and finite"),
             ("warmup", self.warmup >= 0, "0 or more"),
             ("optimizer", self.optimizer in OPTIMIZERS, _either(OPTIMIZERS)),
             ("clip", self.clip >= 0, "0 or more"),

@@ -21,7 +21,8 @@ SIDE = 128
 
 
 def export_onnx(net: keras.Model, path: Path) -> None:
-    """Write `path` for a net whose outputs have names. Raises RuntimeError where the graph does not agree with the net to CLOSE.
+    """Write `path` for a net whose outputs have names. Raises RuntimeError where the graph does not agree with the net to CLOSE,
+    OSError where it cannot be written.
 
     Keras exports through TensorFlow; a net that lives in another backend is handed to a process that has it."""
     if keras.backend.backend() == "tensorflow":
@@ -34,7 +35,8 @@ def export_onnx(net: keras.Model, path: Path) -> None:
             environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise RuntimeError(f"the export to ONNX failed: {done.stderr.strip()[-500:]}")
+                kind = OSError if "No space left" in done.stderr or "OSError" in done.stderr else RuntimeError
+                raise kind(f"the export to ONNX failed: {done.stderr.strip()[-500:]}")
     _check(net, path)
 
 

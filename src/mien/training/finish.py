@@ -35,7 +35,18 @@ DESCRIPTIONS = {
 
 
 def finish(trainer: Trainer, data: Mapping[str, Tensors], command: str = "") -> dict[str, ModelCard]:
-    """Write model.keras, model.onnx, a card a head, report and curves."""
+    """Write model.keras, model.onnx, report and curves, and last, for it says that the run is done, a card a head.
+
+    Raises OSError where they cannot be written, such as on a full disk; the run can be gone on with."""
+    try:
+        return _finish(trainer, data, command)
+    except OSError as error:
+        raise OSError(
+            f"{trainer.run}: the trained net could not be written ({error}); make room, and go on with --resume"
+        ) from error
+
+
+def _finish(trainer: Trainer, data: Mapping[str, Tensors], command: str) -> dict[str, ModelCard]:
     run, adjust, mirror = trainer.run, trainer.config.adjust, trainer.config.mirror
     trainer.relearn()
     trainer.net.save(run / "model.keras")
@@ -46,12 +57,12 @@ def finish(trainer: Trainer, data: Mapping[str, Tensors], command: str = "") -> 
     if "PublicTest" in data:
         asked = {head: _asked(data["PublicTest"], head) for head in cards}
         cards = {head: calibrated(card, logits["PublicTest"][head], asked[head]) for head, card in cards.items()}
-    for head, card in cards.items():
-        card.save(run / CARD_FILES[head])
     probability = {split: cards[LABELS].probabilities(z[LABELS]) for split, z in logits.items()}
     measured = {name: scores(*of, trainer.fitted.labels) for name, of in _parts(probability, data)}
     write_report(run, cards[LABELS], measured, diagnose(trainer.history))
     (run / "curves.png").write_bytes(curves_png(trainer.history))
+    for head in reversed(cards):
+        cards[head].save(run / CARD_FILES[head])
     return cards
 
 

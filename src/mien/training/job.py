@@ -65,6 +65,8 @@ def sources_in(said: Any) -> tuple[Source, ...]:
         if unknown or not isinstance(table.get("path"), str):
             raise ValueError(f"data is {one!r}; wanted a path, or a table of path, labels and weight")
         labels, weight = table.get("labels"), table.get("weight", 1.0)
+        if not isinstance(labels, str | None):
+            raise ValueError(f"labels of {table['path']} is {labels!r}; wanted the path of a label map")
         if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
             raise ValueError(f"weight of {table['path']} is {weight!r}; wanted a number from 0 on")
         found.append(Source(Path(table["path"]), Path(labels) if labels else None, float(weight)))

@@ -20,7 +20,7 @@ NEIGHBOURS = 20
 """Nearest samples of the same class that locality is preserved to, as in its paper; a batch may hold fewer."""
 MARGIN = 0.5
 """Of the tuplet cluster loss: width of the belt between clusters, in squared distance on the unit sphere (0 to 4)."""
-FAR = 1e9
+FAR, NOUGHT = 1e9, 1e-12
 
 
 @keras.saving.register_keras_serializable("mien")
@@ -45,11 +45,15 @@ class Centers(keras.layers.Layer):
         return {**super().get_config(), "classes": self.classes, "islands": self.islands}
 
 
+def unit(x: Any) -> Any:
+    """Rows (n, d) -> of length one; of zeros, zeros, and a gradient that is a number."""
+    return x * ops.rsqrt(ops.sum(x**2, axis=-1, keepdims=True) + NOUGHT)
+
+
 def apart(centers: Any) -> Any:
     """Sum of cosine + 1 over all ordered pairs of different centres (k, d) (Cai et al. 2018)."""
-    unit = ops.normalize(centers, axis=-1)
-    k = centers.shape[0]
-    return ops.sum((ops.matmul(unit, ops.transpose(unit)) + 1) * (1 - ops.eye(k, dtype=centers.dtype)))
+    sphere, k = unit(centers), centers.shape[0]
+    return ops.sum((ops.matmul(sphere, ops.transpose(sphere)) + 1) * (1 - ops.eye(k, dtype=centers.dtype)))
 
 
 def center(targets: Any, distances: Any) -> Any:
@@ -72,7 +76,7 @@ def locality(targets: Any, x: Any) -> Any:
 def exponential_triplet(targets: Any, x: Any) -> Any:
     """Mean over each anchor's triplets of exp(squared distance to the positive - to the negative), on the unit sphere: the
     harder a triplet, the more its gradient weighs, without a margin to choose (after Guo et al. 2016)."""
-    x = ops.normalize(whole(x), axis=-1)
+    x = unit(whole(x))
     distances, same = _distances(x), _same(targets, x.dtype)
     positive, negative = same * (1 - _eye(x)), 1 - same
     pulled = ops.sum(positive * ops.exp(distances), axis=1) / ops.maximum(ops.sum(positive, axis=1), 1)
@@ -83,7 +87,7 @@ def exponential_triplet(targets: Any, x: Any) -> Any:
 def tuplet_cluster(targets: Any, x: Any) -> Any:
     """Positives lie within, all others outside a sphere round their class's centre in the batch, a margin apart (Liu et al.
     2017). Its radius, learnt by two layers there, is half-way between the mean distances of both here, and held."""
-    x = ops.normalize(whole(x), axis=-1)
+    x = unit(whole(x))
     same = _same(targets, x.dtype)
     centers = ops.matmul(same, x) / ops.sum(same, axis=1, keepdims=True)  # each sample's own class's
     distances = ops.sum((x[None] - centers[:, None]) ** 2, axis=-1)  # of sample j from the centre of i's class

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 C = TypeVar("C")
 
@@ -54,7 +54,7 @@ def _merged(config: Any, mapping: Mapping[str, Any], before: str) -> Any:
         elif isinstance(old, dict) and isinstance(value, Mapping):
             new[name] = {**old, **value}
         else:
-            new[name] = _checked(old, value, before + name)
+            new[name] = _elements(config, name, _checked(old, value, before + name), before)
     return replace(config, **new)
 
 
@@ -92,6 +92,18 @@ def _checked(old: Any, value: Any, name: str) -> Any:
         return tuple(value)
     if type(value) is not type(old):
         raise ValueError(f"{name} is {value!r}; a value such as {json.dumps(old)} was wanted")
+    return value
+
+
+def _elements(config: Any, name: str, value: Any, before: str) -> Any:
+    """The value; raises ValueError for a list with something in it that is not of the field's kind."""
+    if not isinstance(value, tuple):
+        return value
+    kind = get_args(get_type_hints(type(config))[name])[0]
+    fitting = (int, float) if kind is float else kind
+    if wrong := [one for one in value if not isinstance(one, fitting) or isinstance(one, bool)]:
+        wanted = {str: "texts", float: "numbers"}.get(kind, f"values of type {kind.__name__}")
+        raise ValueError(f"{before}{name} has {wrong[0]!r:.50} in it; {wanted} were wanted")
     return value
 
 

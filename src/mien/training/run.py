@@ -10,13 +10,16 @@ import csv
 import json
 import os
 import time
+import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import keras
 import numpy as np
+
+from mien.models.layers import weight_names
 
 AVERAGE_EVERY = 8
 """Steps between two updates of the moving average of the weights: as good as every step, and free."""
@@ -67,7 +70,7 @@ class Run(ABC, Generic[C]):
 
     @abstractmethod
     def scores(self) -> dict[str, float]:
-        """Of `averaged()`, on what is not fitted on; for the history, every `evaluate_every` epochs."""
+        """Of `net`, with the averaged weights, on what is not fitted on; for the history, every `evaluate_every` epochs."""
 
     @abstractmethod
     def data_sha256(self) -> str:
@@ -91,12 +94,19 @@ class Run(ABC, Generic[C]):
             if self.enough():
                 break
             row = self._row(number, [averaging, *callbacks])
-            if not np.isfinite(row["loss"]):
-                raise ValueError(f"the loss is {row['loss']} after epoch {number + 1}: try a lower --learning-rate")
+            self._ask_for_numbers(row, number)
             self.history.append(row)
             self.checkpoint()
             report(row)
         self.end()
+
+    def _ask_for_numbers(self, row: Mapping[str, Any], number: int) -> None:
+        """Before anything is written down. Raises ValueError where a score or a weight is no finite number any more."""
+        scores = [value for value in row.values() if isinstance(value, float)]
+        if np.isfinite(scores).all() and all(np.isfinite(w).all() for w in self.raw.get_weights()):
+            return
+        kept = f"; epoch {number} is kept, to go on from: --start {self.run} and another --run" if number else ""
+        raise ValueError(f"the loss is {row['loss']} after epoch {number + 1}: try a lower --learning-rate{kept}")
 
     def enough(self) -> bool:
         """Whether to stop before the last epoch."""
@@ -106,19 +116,35 @@ class Run(ABC, Generic[C]):
         """What is done after the last epoch, also of a run that had ended before."""
 
     def begun_with(self, run: Path) -> list[np.ndarray]:
-        """The averaged weights of another run. Raises ValueError where there are none, or they are of another network."""
+        """The weights that another run kept, for this net's in their order; heads that it had not, or of other classes, begin
+        anew. Raises ValueError where there are none, or they are of another network."""
         if not (run / "checkpoint.npz").is_file():
             raise ValueError(f"{run} is no run to start from: there is no checkpoint.npz in it")
-        with np.load(run / "checkpoint.npz") as stored:
-            there = [stored[name] for i in range(len(stored.files)) if (name := f"average_{i}") in stored]
-        own = self.raw.get_weights()
-        if len(there) != len(own) or not all(map(self.fits, there, own)):
-            raise ValueError(f"{run} is a run of another network; start from one with the same model and options")
-        return [new if new.shape == old.shape else old for new, old in zip(there, own, strict=True)]
+        arrays = read_checkpoint(run / "checkpoint.npz")
+        kind = "best" if "best_0" in arrays else "average"
+        kept = [arrays[name] for i in range(len(arrays)) if (name := f"{kind}_{i}") in arrays]
+        names, heads = weight_names(self.raw), self.head_layers()
+        there = dict(zip(arrays.get("names", np.array(names)).tolist(), kept, strict=False))
+        alike = str(arrays.get("classes", self.classes)) == self.classes
+        out = []
+        for name, own in zip(names, self.raw.get_weights(), strict=True):
+            found, head = there.get(name), name.rpartition("/")[0] in heads
+            if found is not None and found.shape == own.shape and (alike or not head):
+                out.append(found)
+            elif head:
+                out.append(own)
+            else:
+                raise ValueError(f"{run} is a run of another network; start from one with the same model and options")
+        return out
 
-    def fits(self, there: np.ndarray, own: np.ndarray) -> bool:
-        """Whether weights of another run can stand for these of ours, or these can begin anew beside the others."""
-        return there.shape == own.shape
+    def head_layers(self) -> Collection[str]:
+        """Layers, by `names`, that a run that is begun with need not have, or may have of other classes."""
+        return ()
+
+    @property
+    def classes(self) -> str:
+        """What the heads are of, for runs that begin with this one."""
+        return ""
 
     def _row(self, number: int, callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Any]:
         """Train an epoch: its row of the history."""
@@ -130,6 +156,7 @@ class Run(ABC, Generic[C]):
             "loss": done.history["loss"][0],
             "images_per_second": self.steps * c.batch_size / (time.perf_counter() - start),
         }
+        self.averaged()
         due = (number + 1) % c.evaluate_every == 0 or number + 1 == c.epochs
         return row | (self.scores() if due else {})
 
@@ -151,10 +178,10 @@ class Run(ABC, Generic[C]):
 
     def checkpoint(self) -> None:
         """Weights, their average, the optimizer's state and the history, whole or not at all."""
-        self.averaged()
         arrays: dict[str, Any] = {f"{name}_{i}": _array(v) for name, group in self._state() for i, v in enumerate(group)}
         arrays |= {f"average_{i}": w for i, w in enumerate(self.average)}
         arrays |= self.extra()
+        arrays |= {"names": np.array(weight_names(self.raw)), "classes": np.array(self.classes)}
         arrays["history"] = np.array(json.dumps(self.history))
         arrays["data"] = np.array(self.data_sha256())
         new = self.run / "checkpoint.new.npz"
@@ -174,8 +201,7 @@ class Run(ABC, Generic[C]):
         path = self.run / "checkpoint.npz"
         if not path.exists():
             return
-        with np.load(path) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = read_checkpoint(path)
         if str(arrays["data"]) != self.data_sha256():
             raise ValueError(f"{path} was trained on other data; give the same --data (and --close-ups), or another run folder")
         for prefix, variables in self._state():
@@ -200,9 +226,24 @@ class Run(ABC, Generic[C]):
         return ("model", self.model.variables), ("optimizer", self.model.optimizer.variables)
 
 
-def compiled(model: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Any, **more: Any) -> None:
-    """Ready to train, and to take a checkpoint: the optimizer has its variables; scales and biases do not decay."""
+def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
+    """Raises ValueError for a file that is damaged, or no checkpoint."""
+    try:
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is damaged and cannot be gone on with ({error}); remove it to begin anew") from error
+    if missing := [name for name in ("data", "history", "average_0") if name not in arrays]:
+        raise ValueError(f"{path} is no checkpoint of a run: there is no {missing[0]} in it; remove it to begin anew")
+    return arrays
+
+
+def compiled(model: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Any, *, scaled: bool = False, **more: Any) -> None:
+    """Ready to train, and to take a checkpoint: the optimizer has its variables; scales and biases do not decay.
+
+    `scaled`: losses are made large before their gradients are computed in 16 bits, which would be lost there else."""
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "centers"])
+    optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer
     model.compile(optimizer, loss, jit_compile=False, **more)
     model.optimizer.build(model.trainable_variables)
 

@@ -102,13 +102,23 @@ def _renamed(data: Tensors, labels: LabelSet, number: int) -> Tensors:
     votes = np.zeros((len(data), len(labels)), np.float32)
     votes[:, place] = data.votes
     plurality = np.where(data.plurality < 0, -1, place[data.plurality])
-    return Tensors(data.chips, place[data.targets], votes, plurality, labels, np.full(len(data), number), data.keys)
+    return replace(
+        data, targets=place[data.targets], votes=votes, plurality=plurality, labels=labels, source=np.full(len(data), number)
+    )
 
 
 def _one_behind_another(parts: Sequence[Tensors], labels: LabelSet) -> Tensors:
     columns = zip(*((p.chips, p.targets, p.votes, p.plurality, p.source, p.keys) for p in parts), strict=True)
     chips, targets, votes, most, source, keys = (np.concatenate(column) for column in columns)
-    return Tensors(chips, targets, votes, most, labels, source, keys)
+    clips = np.concatenate([_own_clips(p) for p in parts]) if any(p.clips is not None for p in parts) else None
+    return Tensors(chips, targets, votes, most, labels, source, keys, clips)
+
+
+def _own_clips(data: Tensors) -> np.ndarray:
+    """Names of sequences that no other set has; each still is one of its own."""
+    number = 0 if data.source is None else data.source[0]
+    names = np.arange(len(data)) if data.clips is None else data.clips
+    return np.array([f"{number} {name}" for name in names])
 
 
 def in_clips(data: Tensors, frames: int) -> Tensors:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from mien.card import Preprocessing, as_input
 from mien.datasets.balance import smote
 from mien.labels import LabelSet
 from mien.models import MODELS
-from mien.models.layers import names
+from mien.models.layers import head_names, names
 from mien.models.on_torch import trained
 from mien.training.augmentation import Augment
 from mien.training.balance import relearn_head, rows_of
@@ -38,14 +40,24 @@ SEEN = 2_000
 def network(config: TrainConfig, labels: LabelSet, heads: Sequence[str] = (LABELS, VOTES)) -> keras.Model:
     """The untrained net of a run: normalised chips in, {head: logits} out."""
     keras.utils.set_random_seed(config.seed)
-    p = config.preprocessing
-    net: keras.Model = MODELS[config.model](
-        {head: len(labels) for head in heads}, size=p.size, channels=p.depth, **config.options
-    )
+    net = _built(config, {head: len(labels) for head in heads})
     if not config.standardise:
         return net
     chips = keras.Input(net.input_shape[1:], name="chips")
     return keras.Model(chips, net(Standardise(config.standardise, name="standardise")(chips)))
+
+
+def _built(config: TrainConfig, heads: Mapping[str, int]) -> keras.Model:
+    """Raises ValueError for options that the network does not take, with those that it does."""
+    build, p = MODELS[config.model], config.preprocessing
+    try:
+        net: keras.Model = build(dict(heads), size=p.size, channels=p.depth, **config.options)
+    except (TypeError, ValueError) as error:
+        if not config.options:
+            raise
+        takes = [n for n, of in signature(build).parameters.items() if of.kind is of.KEYWORD_ONLY]
+        raise ValueError(f"{config.model} cannot be built with {config.options}: {error}; options: {', '.join(takes)}") from error
+    return net
 
 
 @keras.saving.register_keras_serializable("mien")
@@ -115,7 +127,8 @@ class Trainer(Run[TrainConfig]):
         else:
             optimizer = (keras.optimizers.Adam if c.optimizer == ADAM else keras.optimizers.AdamW)(rate, **common)
         weights = {name: goal.weight for name, goal in self.goals.items()}
-        compiled(self.model, optimizer, {name: goal.loss for name, goal in self.goals.items()}, loss_weights=weights)
+        losses = {name: goal.loss for name, goal in self.goals.items()}
+        compiled(self.model, optimizer, losses, scaled=c.precision == "mixed_float16", loss_weights=weights)
 
     def _rate(self, number: int) -> Any:
         """The learning rate of an epoch, where it does not change within it; from the history alone."""
@@ -163,7 +176,7 @@ class Trainer(Run[TrainConfig]):
     def checkpoint(self) -> None:
         seen = self._accuracies()
         if self.config.schedule.stop_after and seen and int(np.argmax(seen)) == len(seen) - 1:
-            self.best = [np.array(w) for w in self.averaged().get_weights()]
+            self.best = [np.array(w) for w in self.average]
         super().checkpoint()
 
     def extra(self) -> dict[str, np.ndarray]:
@@ -186,7 +199,7 @@ class Trainer(Run[TrainConfig]):
         relearn_head(head, *(smote(x, y, c.seed) if c.sampling == SMOTE_EMBEDDINGS else (x, y)))
 
     def scores(self) -> dict[str, float]:
-        net, row = self.averaged(), dict[str, float]()
+        net, row = self.net, dict[str, float]()
         if not self.config.loss.weight:
             return row
         seen = predict(net, self.seen, self.config.preprocessing)
@@ -206,10 +219,12 @@ class Trainer(Run[TrainConfig]):
             row["accuracy_votes"] = float(right[clear].mean())
         return row
 
-    def fits(self, there: np.ndarray, own: np.ndarray) -> bool:
-        """Of another number of classes, the head begins anew."""
-        alike = there.ndim == own.ndim and there.shape[:-1] == own.shape[:-1]
-        return there.shape == own.shape or (alike and own.shape[-1] == len(self.fitted.labels))
+    def head_layers(self) -> Collection[str]:
+        return head_names(self.raw, self.heads)
+
+    @property
+    def classes(self) -> str:
+        return json.dumps(list(self.fitted.labels))
 
     def data_sha256(self) -> str:
         return self.fitted.sha256()
@@ -237,8 +252,9 @@ def freeze(net: keras.Model, trainable: Sequence[str], heads: Sequence[str]) -> 
         if not any(fnmatchcase(name, wanted) for name, _ in named):
             there = ", ".join(name for name, _ in named)
             raise ValueError(f"trainable is {wanted!r}, and no layer has such a name; there are: {there}")
+    learning = head_names(net, heads)
     for name, layer in named:
-        layer.trainable = name in heads or any(fnmatchcase(name, wanted) for wanted in trainable)
+        layer.trainable = name in learning or any(fnmatchcase(name, wanted) for wanted in trainable)
 
 
 def frames_of(config: TrainConfig, labels: LabelSet) -> int:

@@ -54,7 +54,7 @@ class DetectorTrainer(Run[DetectConfig]):
         return self.model.fit(batches, shuffle=False, verbose=0, callbacks=list(callbacks))
 
     def scores(self) -> dict[str, float]:
-        return self.score(self.averaged())
+        return self.score(self.net)
 
     def _alarms(self) -> list[tuple[int, list[float]]]:
         """Collected once a run, and kept in its folder."""
