@@ -163,3 +163,14 @@ def test_islands_drift_apart():
     before = float(apart(net.layers[-1].centers))
     net.fit(batch(64), np.arange(64) % 4, epochs=20, verbose=0)
     assert float(apart(net.layers[-1].centers)) < min(before, 8.5)  # 12 pairs of cosine -1/3: 8
+
+
+@pytest.mark.parametrize("metric", ["locality", "triplet", "tuplet"])
+def test_an_embedding_of_zeros_has_a_gradient(metric):
+    from mien.training.metric import METRIC_LOSSES
+
+    x, labels = np.maximum(np.random.default_rng(0).normal(size=(6, 4)), 0), np.array([0, 0, 1, 1, 2, 2])
+    x[2] = 0
+    value, gradient = value_and_gradient(lambda at: METRIC_LOSSES[metric](labels, at), x)
+    assert np.isfinite(value).all()
+    assert np.isfinite(gradient).all()
