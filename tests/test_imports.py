@@ -11,7 +11,7 @@ import mien
 
 ROOT = Path(mien.__file__).parent
 LAYERS = [
-    "errors labels boxes image fetch arrow catalog runtime weights card page",
+    "errors labels boxes image fetch arrow catalog runtime locks weights card page",
     "faces answer",
     "quality preprocess detectors classifiers tracking smoothing sources sinks annotators models",
     "datasets recognizer stream explain",

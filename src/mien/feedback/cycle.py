@@ -8,9 +8,8 @@ stopped at any moment goes on where it was. Folder of a cycle: `state.json`; `wa
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -36,6 +35,7 @@ from mien.feedback.scores import P, Scores, late_answers
 from mien.feedback.shelf import Shelf
 from mien.feedback.store import Store
 from mien.labels import LabelSet
+from mien.locks import locked
 
 FACES, HOLD_OUT, CYCLES, LOCK = "faces.mien", "holdout.parquet", "cycles", "cycle.lock"
 STEPS = ("begin", "gather", "watch", "curate", "retrain", "judge", "promote")
@@ -262,14 +262,9 @@ def _behind(old: Iterator[Sample], new: Sequence[Sample]) -> Iterator[Sample]:
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Nobody else runs a cycle here meanwhile; a process that is killed lets go. Raises ValueError where somebody does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError:
-        lock.close()
-        raise ValueError(f"{folder}: another cycle is at work here; wait for it, or stop it") from None
-    try:
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder / LOCK))
+        except BlockingIOError:
+            raise ValueError(f"{folder}: another cycle is at work here; wait for it, or stop it") from None
         yield
-    finally:
-        lock.close()
