@@ -15,6 +15,7 @@ from rich.text import Text
 from mien.errors import needs
 
 if TYPE_CHECKING:
+    from mien.training.job import Source
     from mien.training.run import Run
 
 T = TypeVar("T")
@@ -34,6 +35,16 @@ def ask_for_keras(what: str = "mien train") -> None:
         import keras  # noqa: F401
     except ImportError:
         raise needs("train", f"{what} (Keras 3 with TensorFlow)") from None
+
+
+def sources_of(data: Sequence[Path], labels: Sequence[Path], weights: Sequence[float]) -> tuple[Source, ...]:
+    """--data with --labels and --weight. Raises ValueError where there is not one of these for each."""
+    from mien.training.job import Source
+
+    for name, values in (("labels", labels), ("weight", weights)):
+        if values and len(values) != len(data):
+            raise ValueError(f"{len(values)} of --{name} for {len(data)} of --data; give one for each, in turn")
+    return tuple(map(Source, data, labels or (None,) * len(data), weights or (1.0,) * len(data)))
 
 
 FREE = ("adjust", "mirror", "evaluate_every")

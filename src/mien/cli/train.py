@@ -49,7 +49,7 @@ def train(
     model: Annotated[str | None, typer.Option(help="A network of `mien models list`. [default: resnet]")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="[default: 60; to detect: 90]")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="[default: 128; to detect: 16]")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd or adam. [default: the network's]")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adamw. [default: the network's]")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At its top. [default: the network's]")] = None,
     votes: Annotated[
         float | None,

@@ -15,7 +15,7 @@ from mien.datasets import Dataset, open_dataset
 from mien.datasets.label_map import read_label_map
 from mien.training.config import TrainConfig
 from mien.training.overrides import merged
-from mien.training.tensors import Tensors, joined, read
+from mien.training.tensors import Tensors, in_clips, joined, read
 
 PREVIOUS = "previous"
 """Among a stage's teachers: the stage before."""
@@ -73,6 +73,11 @@ def sources_in(said: Any) -> tuple[Source, ...]:
     return tuple(found)
 
 
+def weights_of(sources: Sequence[Source]) -> dict[str, Any]:
+    """How often the samples of each set come, as fields of a config; none where all come once."""
+    return {"data_weights": [source.weight for source in sources]} if any(source.weight != 1 for source in sources) else {}
+
+
 def stages_of(config: TrainConfig, said: Sequence[Mapping[str, Any]], sources: tuple[Source, ...], run: Path) -> list[Stage]:
     """The runs of a job in their order; the last one is in the job's folder, the others within it."""
     stages: list[Stage] = []
@@ -81,10 +86,9 @@ def stages_of(config: TrainConfig, said: Sequence[Mapping[str, Any]], sources: t
         if not own:
             raise ValueError("no data to learn from; give --data, or data in the config")
         before = stages[-1].folder if stages else None
-        with_weights = {"data_weights": [s.weight for s in own]} if any(s.weight != 1 for s in own) else {}
         begun = {"start": str(before)} if before else {}
         given = {name: value for name, value in fields.items() if name != "data"}
-        made = merged(config, with_weights | begun | given)
+        made = merged(config, weights_of(own) | begun | given)
         if PREVIOUS in made.distil.teachers:
             if not before:
                 raise ValueError(f"the first stage has no {PREVIOUS} one to be its teacher")
@@ -93,6 +97,21 @@ def stages_of(config: TrainConfig, said: Sequence[Mapping[str, Any]], sources: t
         folder = run / STAGES / str(number) if number < len(said) else run
         stages.append(Stage(folder, made, own))
     return stages
+
+
+def tensors_of(config: TrainConfig, sources: Sequence[Source]) -> tuple[dict[str, Tensors], list[str]]:
+    """What a run of this config learns from and is chosen on, and what was left out. Raises ValueError as `read_all` does."""
+    splits, problems = read_all(sources, config.preprocessing)
+    return as_taken(config, splits), problems
+
+
+def as_taken(config: TrainConfig, splits: Mapping[str, Tensors]) -> dict[str, Tensors]:
+    """The splits as the network takes them: frames joined into clips, where it takes several at once."""
+    from mien.training.trainer import frames_of  # Keras is only needed here
+
+    clips = any(data.clips is not None for data in splits.values())
+    frames = frames_of(config, splits["Training"].labels) if clips else 0
+    return {split: in_clips(data, frames) for split, data in splits.items()} if frames else dict(splits)
 
 
 def read_all(sources: Sequence[Source], preprocessing: Preprocessing) -> tuple[dict[str, Tensors], list[str]]:
