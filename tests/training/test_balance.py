@@ -177,5 +177,12 @@ def test_out_of_fold_predictions_find_the_labels_that_are_wrong(tmp_path):
     again = out_of_fold(samples, c, 3, tmp_path, lambda fold, row: told.append(fold))
     assert np.array_equal(again, probability)
     assert len(told) == 12
+    for other, config_, said in (
+        (samples[::-1], c, "made of other data"), (samples, replace(c, epochs=3), "epochs=4, and now it is epochs=3"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            out_of_fold(Faces(other), config_, 3, tmp_path, lambda fold, row: None)
+    with pytest.raises(ValueError, match="made with folds=3, and now it is folds=2"):
+        out_of_fold(samples, c, 2, tmp_path, lambda fold, row: None)
     with pytest.raises(ValueError, match="do not fill 200 folds"):
         out_of_fold(samples, c, 200, tmp_path / "x", lambda fold, row: None)

@@ -80,10 +80,9 @@ def folds(
     ask_for_keras("mien data folds")
     from dataclasses import replace
 
-    import numpy as np
-
     from mien.training.config import RECIPES
     from mien.training.folds import out_of_fold
+    from mien.training.kept import save
     from mien.training.overrides import overridden
 
     config = overridden(replace(RECIPES["resnet"], epochs=epochs, votes=0.0, evaluate_every=epochs), settings)
@@ -95,7 +94,7 @@ def folds(
 
     probability = out_of_fold(dataset, config, folds, to, report)
     tell(dataset.problems, to)
-    np.save(to / "out_of_fold.npy", probability)
+    save(to / "out_of_fold.npy", probability)
     typer.echo(f"see what they doubt: mien data audit {source} --predictions {to / 'out_of_fold.npy'} --to {to / 'audit'}")
 
 
@@ -114,8 +113,10 @@ def ease(
     The dissertation's ease degree. Train the easy ones first with `mien train --set curriculum.ease=DIR/ease.csv`. A run that
     was stopped goes on when it is called again."""
     from mien.cli.running import ask_for_keras
+    from mien.page import pyplot
 
     ask_for_keras("mien data ease")
+    pyplot()  # is it there? It draws what is found at last
     from dataclasses import replace
 
     from mien.datasets.ease import write_ease

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from mien.image import encode
+from mien.page import drawn, pyplot
 from mien.training.config import LABELS, TrainConfig
-from mien.training.sheet import pasted
+from mien.training.kept import CONFIG, same_or_new, save
 from mien.training.tensors import Tensors
 from mien.training.trainer import Trainer, predict
 
+NOTE = "ease.json"
+"""What the results in a folder are of."""
 BASE = {"stem": 8, "widths": (16, 32, 64), "depths": (1, 1, 1), "excited": 0}
 """Options of the residual net that is the base classifier."""
 
@@ -41,7 +43,11 @@ def ease(
     samples: Tensors, config: TrainConfig, folds: int, repeats: int, folder: Path, report: Callable[[int, dict[str, Any]], None]
 ) -> Ease:
     """Of the samples in their order; `report` gets each classifier's number and its epochs' rows. What is done is kept in the
-    folder, so that a stopped run goes on. Raises ValueError where a fold does not fill a batch."""
+    folder, so that a stopped run goes on. Raises ValueError where a fold does not fill a batch, or the folder has results of
+    another config, K, M or data."""
+    data = {"sha256": samples.sha256(), "classes": list(samples.labels)}
+    used = any(folder.glob("right-*.npy")) or any(folder.glob("classifier-*"))
+    same_or_new(folder / NOTE, {"folds": folds, "repeats": repeats, "data": data, CONFIG: config}, used)
     right = np.zeros(len(samples), np.int64)
     for repeat in range(repeats):
         fold = np.random.default_rng([config.seed, repeat]).permutation(len(samples)) % folds
@@ -49,7 +55,7 @@ def ease(
             done = folder / f"right-{repeat}-{number}.npy"
             if not done.exists():
                 at = repeat * folds + number
-                np.save(done, _judged(config, samples, fold == number, folder / f"classifier-{repeat}-{number}", at, report))
+                save(done, _judged(config, samples, fold == number, folder / f"classifier-{repeat}-{number}", at, report))
             right += np.load(done)
     return Ease(right, folds * repeats)
 
@@ -71,11 +77,20 @@ def _judged(
 
 
 def hardest(samples: Tensors, degree: np.ndarray, columns: int = 12) -> bytes:
-    """A PNG: of each class that is there, in a row, the faces with the least R(x)."""
-    rows = []
-    for target in np.unique(samples.targets):
+    """A PNG: of each class that is there, in a row behind its name, the faces with the least R(x), which stands below each."""
+    plt = pyplot()
+    targets = np.unique(samples.targets)
+    figure, axes = plt.subplots(len(targets), columns, figsize=(0.85 * columns + 1.2, 1.1 * len(targets)), squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for row, target in zip(axes, targets, strict=True):
         mine = np.flatnonzero(samples.targets == target)
         least = mine[np.argsort(degree[mine], kind="stable")][:columns]
-        blank = np.full((columns - len(least), *samples.chips.shape[1:]), 255, np.uint8)
-        rows.append(np.concatenate([samples.chips[least], blank]))
-    return encode(pasted(np.stack(rows)))
+        row[0].text(-0.15, 0.5, samples.labels[target], transform=row[0].transAxes, ha="right", va="center")
+        for axis, i in zip(row, least, strict=False):
+            chip = samples.chips[i]
+            axis.imshow(chip if chip.shape[-1] == 3 else chip[..., 0], cmap="gray", vmin=0, vmax=255)
+            axis.text(0.5, -0.04, f"{degree[i]:.2f}", transform=axis.transAxes, ha="center", va="top", fontsize=8)
+    figure.suptitle("The hardest faces of each class, and R(x), the share of nets that are right", fontsize=10)
+    figure.tight_layout()
+    return drawn(figure)

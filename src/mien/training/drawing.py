@@ -47,12 +47,14 @@ def _times(rows: np.ndarray, weight: float) -> np.ndarray:
 def ranks(config: TrainConfig, fitted: Tensors) -> np.ndarray | None:
     """Where each sample stands in its class (n,), from 0, the easiest, to less than 1; None without a curriculum.
 
-    Raises ValueError where the file does not know all samples."""
+    Raises ValueError where the file does not know all samples, or knows them by another label."""
     if not config.curriculum.ease:
         return None
     if fitted.keys is None:
         raise ValueError("curriculum wants samples with keys, by which their ease is found")
-    ease = read_ease(Path(config.curriculum.ease), fitted.keys.tolist())
+    targets = fitted.targets if fitted.given is None else fitted.given
+    names = [fitted.labels[target] for target in targets]
+    ease = read_ease(Path(config.curriculum.ease), fitted.keys.tolist(), names)
     ease = ease + np.random.default_rng(config.seed).random(len(ease)) * 1e-6  # as easy ones in no particular order
     out = np.zeros(len(ease))
     for target in np.unique(fitted.targets):

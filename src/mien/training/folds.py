@@ -1,10 +1,11 @@
 """What nets say of samples that they were not fitted on: a dataset in; out-of-fold probabilities, a row a sample, out.
 
 The set is parted into folds by person and picture (mien.datasets.split); for each a net is fitted on the others. A folder
-keeps what is done, so that a stopped run goes on."""
+keeps what is done, so that a stopped run goes on, and what it is of."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,12 @@ from mien.datasets.base import Through
 from mien.datasets.split import Parted, Split, fold_of
 from mien.training.config import LABELS, TrainConfig
 from mien.training.job import Source
+from mien.training.kept import CONFIG, same_or_new, save
 from mien.training.tensors import Tensors, joined, read
 from mien.training.trainer import Trainer, predict
+
+NOTE = "out_of_fold.json"
+"""What the results in a folder are of."""
 
 
 class OneSplit(Through):
@@ -42,18 +47,21 @@ def out_of_fold(
 ) -> np.ndarray:
     """float32 (n, k) in the set's order; `report` gets the fold and each epoch's row.
 
-    Raises ValueError where a fold is empty."""
+    Raises ValueError where a fold is empty, or the folder has results of another config, number of folds or data."""
     parted = OneSplit(dataset, folds, config.seed)
     samples = read(parted, config.preprocessing).get("Training")
     fold = np.array(parted.fold)
     if samples is None or set(fold) != set(range(folds)):
         raise ValueError(f"{len(fold)} samples do not fill {folds} folds; give fewer --folds, or more data")
+    data = {"sha256": samples.sha256(), "classes": list(samples.labels), "folds": hashlib.sha256(fold.tobytes()).hexdigest()}
+    used = any(folder.glob("fold*"))
+    same_or_new(folder / NOTE, {"folds": folds, "data": data, CONFIG: config}, used)
     out = np.zeros((len(samples), len(samples.labels)), np.float32)
     for number in range(folds):
         held = np.flatnonzero(fold == number)
         done = folder / f"fold{number}.npy"
         if not done.exists():
-            np.save(done, _of_fold(config, samples, fold != number, held, folder / f"fold{number}", number, report))
+            save(done, _of_fold(config, samples, fold != number, held, folder / f"fold{number}", number, report))
         out[held] = np.load(done)
     return out
 
