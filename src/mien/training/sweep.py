@@ -225,7 +225,7 @@ def _counted(study: Any) -> list[Any]:
 
 def _in_a_line(error: Exception) -> str:
     said = " ".join(str(error).split())[:LONGEST]
-    return said if said and isinstance(error, ValueError) else f"{type(error).__name__}: {said}"
+    return said if said and isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {said}"
 
 
 def run(folder: Path, workers: int) -> None:
@@ -418,5 +418,5 @@ if __name__ == "__main__":
     _end_with_the_one_who_called()
     try:
         work(Path(sys.argv[1]))
-    except OSError as error:
-        sys.exit(f"mien: {error}")
+    except (OSError, _optuna().exceptions.StorageInternalError) as error:  # Optuna's, where its file cannot be written
+        sys.exit(f"mien: {_in_a_line(error)}")
