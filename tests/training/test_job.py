@@ -80,8 +80,30 @@ def test_folds_are_compared_and_gone_on_with(tmp_path):
     found = json.loads((run / "folds.json").read_text())
     assert found["accuracy"]["mean"] == pytest.approx(np.mean(found["accuracy"]["folds"]))
     shutil.rmtree(run / "fold1")
-    assert b"fold0 (done)" in mien(*ask).stderr
+    refused = mien(*ask)
+    assert (refused.returncode, b"folds are there already; add --resume" in refused.stderr) == (2, True)
+    assert b"fold0 (done)" in mien(*ask, "--resume").stderr
     assert json.loads((run / "folds.json").read_text()) == found
+    other = mien("train", "--data", data, "--run", run, "--folds", "3", "--resume", *common)
+    assert (other.returncode, b"made with folds=2, and now it is folds=3" in other.stderr) == (2, True), other.stderr
+
+
+def test_what_a_folder_keeps_is_of_one_config_one_number_and_one_set(tmp_path):
+    from mien.training.kept import same_or_new
+
+    note = tmp_path / "new" / "note.json"
+    of = {"folds": 5, "data": {"sha256": "a"}, "config": small(options={"widths": (8, 8)})}
+    same_or_new(note, of, used=False)
+    same_or_new(note, of, used=True)
+    for other, said in (
+        ({"folds": 3}, "made with folds=5, and now it is folds=3"),
+        ({"data": {"sha256": "b"}}, "made of other data"),
+        ({"config": small(options={"widths": (8, 8)}, epochs=4)}, "made with epochs=3, and now it is epochs=4"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            same_or_new(note, of | other, used=True)
+    with pytest.raises(ValueError, match=r"results are there, but no ease.json that says of what"):
+        same_or_new(tmp_path / "ease.json", of, used=True)
 
 
 def weighted(sets, weights):

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mien.cli.errors import complain, tell
-from mien.cli.running import FREE, ask_for_the_right_folder, bars, resumed, typed
+from mien.cli.running import FREE, ask_for_the_right_folder, bars, resumed, sources_of, typed
 
 if TYPE_CHECKING:
     from mien.card import ModelCard
     from mien.training.config import TrainConfig
-    from mien.training.job import Source, Stage
+    from mien.training.job import Stage
     from mien.training.tensors import Tensors
+
+PLAN = "plan.json"
+"""In the folder of several folds: what they are of."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def train_classifier(asked: Asked, resume: bool) -> None:
         for stage in stages:
             ask_for_the_right_folder(stage.folder, resume)
     if asked.folds:
-        _folds(asked, stages, run)
+        _folds(asked, stages, run, resume)
         return
     if len(stages) > 1:
         _ask_for_layers(stages)
@@ -75,7 +78,7 @@ def _stages(asked: Asked, file: Mapping[str, Any], run: Path, resume: bool) -> l
     from mien.training.overrides import merged, overridden
 
     fields, there = fields_and_sources(file)
-    sources = _sources(asked) or there
+    sources = sources_of(asked.data, asked.labels, asked.weights) or there
     said = file.get("stages", [])
     if not isinstance(said, list) or not all(isinstance(one, Mapping) for one in said):
         raise ValueError(f"{asked.file}: stages must be tables, [[stages]] in TOML")
@@ -109,32 +112,18 @@ def _ask_for_the_same(stage: Stage) -> None:
         raise ValueError(f"{stage.folder}: this run has another value than {other}; start another run for that")
 
 
-def _sources(asked: Asked) -> tuple[Source, ...]:
-    from mien.training.job import Source
-
-    for name, values in (("labels", asked.labels), ("weight", asked.weights)):
-        if values and len(values) != len(asked.data):
-            raise ValueError(f"{len(values)} of --{name} for {len(asked.data)} of --data; give one for each, in turn")
-    labels: tuple[Path | None, ...] = asked.labels or (None,) * len(asked.data)
-    weights = asked.weights or (1.0,) * len(asked.data)
-    return tuple(map(Source, asked.data, labels, weights))
-
-
 def _run(stage: Stage, asked: Asked, parts: Mapping[str, Tensors] | None = None) -> dict[str, ModelCard]:
     """Fit one net, or go on with it: its cards; `parts`: the data, where it is read already."""
     from mien.training.finish import finish
-    from mien.training.job import read_all
-    from mien.training.tensors import in_clips
-    from mien.training.trainer import Trainer, frames_of
+    from mien.training.job import as_taken, tensors_of
+    from mien.training.trainer import Trainer
 
-    splits, problems = (parts, []) if parts is not None else read_all(stage.sources, stage.config.preprocessing)
+    config = stage.config
+    splits, problems = tensors_of(config, stage.sources) if parts is None else (as_taken(config, parts), [])
     tell(problems, stage.folder)
-    clips = any(data.clips is not None for data in splits.values())
-    if clips and (frames := frames_of(stage.config, splits["Training"].labels)):
-        splits = {split: in_clips(data, frames) for split, data in splits.items()}
     if empty := splits["Training"].labels.without(splits["Training"].targets.tolist()):
         complain(f"no samples of {', '.join(empty)}: the net will not say so")
-    trainer = Trainer(stage.config, splits, stage.folder)
+    trainer = Trainer(config, splits, stage.folder)
     with bars(trainer) as (callbacks, report):
         trainer.fit(callbacks, _also(report, stage.folder) if asked.tensorboard else report)
     return finish(trainer, splits, _command(stage))
@@ -163,7 +152,7 @@ def _told(cards: Mapping[str, Any], folder: Path) -> None:
         typer.echo(note)
 
 
-def _folds(asked: Asked, stages: list[Stage], run: Path) -> None:
+def _folds(asked: Asked, stages: list[Stage], run: Path, resume: bool) -> None:
     """A net a fold, each scored on its own; their scores and how far they are apart."""
     import numpy as np
 
@@ -171,15 +160,21 @@ def _folds(asked: Asked, stages: list[Stage], run: Path) -> None:
 
     if len(stages) > 1:
         raise ValueError("--folds trains nets of one stage; give a config without stages")
+    if (run / PLAN).exists() != resume or (any(run.glob("fold*")) and not resume):
+        hint = "there are no folds to go on with" if resume else "folds are there already; add --resume, or give another folder"
+        raise ValueError(f"{run}: {hint}")
     whole = stages[0]
+    first: Any = parted(whole.sources, whole.config, asked.folds, 0)
+    _note_plan(run, whole, asked.folds, first[0])
     found: list[dict[str, float]] = []
     for fold in range(asked.folds):
         stage = replace(whole, folder=run / f"fold{fold}")
         typer.echo(f"fold {fold + 1} of {asked.folds}: {stage.folder}" + (" (done)" if stage.done else ""), err=True)
         if not stage.done:
-            splits, problems = parted(whole.sources, whole.config, asked.folds, fold)
+            splits, problems = first or parted(whole.sources, whole.config, asked.folds, fold)
             tell(problems, stage.folder)
             _run(stage, asked, splits)
+        first = None  # of the first fold alone, and large
         scored = json.loads((stage.folder / "report.json").read_text(encoding="utf-8"))["splits"]["PublicTest"]
         found.append({name: scored[name] for name in ("accuracy", "macro_f1", "ece")})
     told = {name: [row[name] for row in found] for name in found[0]}
@@ -187,6 +182,15 @@ def _folds(asked: Asked, stages: list[Stage], run: Path) -> None:
     (run / "folds.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     for name, of in summary.items():
         typer.echo(f"{name} {of['mean']:.4f}, deviation over {asked.folds} folds {of['deviation']:.4f}")
+
+
+def _note_plan(run: Path, whole: Stage, folds: int, first: Mapping[str, Tensors]) -> None:
+    """What is compared, into the folder. Raises ValueError where folds of another config, number or data are there; the first
+    fold's parts together are all of the data."""
+    from mien.training.kept import CONFIG, same_or_new
+
+    data = {"sha256": {split: tensors.sha256() for split, tensors in first.items()}, "classes": list(first["Training"].labels)}
+    same_or_new(run / PLAN, {"folds": folds, "data": data, CONFIG: whole.config}, used=False)
 
 
 def _command(stage: Stage) -> str:
