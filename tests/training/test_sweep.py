@@ -74,7 +74,7 @@ def test_what_optuna_chooses_lies_in_its_range(tmp_path):
         (("--over", "learning_rate=log:0..1"), "from above 0"), (("--over", "epochs=1..3", "--grid"), "a grid wants values"),
         (("--over", "epoch=1,2", "--grid"), "no field 'epoch'"), (("--over", "epoch=1..2"), "no field 'epoch'"),
         (("--over", "optimizer=sdg"), "wanted sgd or adam or adamw"),
-        (("--over", "epochs=1,2", "--set", "options.stam=3"), "resnet does not take them"),
+        (("--over", "epochs=1,2", "--set", "options.stam=3"), "resnet cannot be built with"),
         (("--over", "epochs=1,2", "--weight", "1", "--weight", "2"), "2 of --weight for 1 of --data"),
         (("--over", "epochs=1,2", "--metric", "loss"), "accuracy or macro_f1"),
     ],
