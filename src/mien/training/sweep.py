@@ -269,7 +269,7 @@ def _score(sweep: Sweep, folder: Path, trial: Any) -> float:
     trial.set_user_attr(RUN, run.name)
     config = config_of(sweep, chosen)
     with locked(run / TRAINED, wait=True):  # another worker may be at the same values
-        if not (run / "report.json").exists():
+        if not (run / "card.json").exists():
             splits = as_taken(config, _read(sweep.sources, config.preprocessing))
             trainer = Trainer(config, splits, run)
             trainer.fit(report=lambda row: _report(sweep, trial, run.name, row))
