@@ -33,7 +33,7 @@ def test_a_grid_that_was_killed_goes_on(tmp_path):
         [sys.executable, "-m", "mien", *map(str, ask)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 240
-    while len(list(folder.glob("*/report.json"))) < 1 and time.monotonic() < deadline:
+    while len(list(folder.glob("*/card.json"))) < 1 and time.monotonic() < deadline:
         assert process.poll() is None
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
@@ -42,7 +42,7 @@ def test_a_grid_that_was_killed_goes_on(tmp_path):
     begun = {p: p.stat().st_mtime_ns for p in folder.glob("*/checkpoint.npz")}
     time.sleep(3)
     assert begun == {p: p.stat().st_mtime_ns for p in folder.glob("*/checkpoint.npz")}, "a worker went on without its caller"
-    first = {p: p.stat().st_mtime_ns for p in folder.glob("*/report.json")}
+    first = {p: p.stat().st_mtime_ns for p in folder.glob("*/card.json")}
     done = mien(*ask, "--workers", "2")
     assert done.returncode == 0, done.stderr
     rows = found(folder)
@@ -169,6 +169,7 @@ def test_a_run_that_another_worker_trains_is_waited_for_and_its_result_taken(beg
         assert worker.is_alive()
         for run in runs:
             (run / "report.json").write_text(json.dumps({"splits": {"PublicTest": {"accuracy": 0.625}}}))
+            (run / "card.json").write_text("{}")
     worker.join(60)
     assert [row["accuracy"] for row in module.table(folder)] == [0.625, 0.625]
     assert not list(folder.glob("*/checkpoint.npz"))
