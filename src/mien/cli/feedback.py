@@ -32,18 +32,13 @@ def score(
     ] = None,
 ) -> None:
     """How likely the label of each training sample is wrong, by how the net came to know it."""
-    import numpy as np
-
     from mien.datasets.dynamics import read_histories
-    from mien.feedback.monitor.baselines import baselines
     from mien.feedback.monitor.labels import LabelMonitor
-    from mien.feedback.scores import P, Scores, late_answers
+    from mien.feedback.scores import scored
 
     watch = LabelMonitor(monitor)
     histories = read_histories(run)
-    names = np.array(histories.labels)
-    suspicion = {P: watch(histories), **baselines(histories, _predictions(predictions, len(histories), len(names)))}
-    found = Scores(histories.keys, names[histories.label], names[late_answers(histories)], suspicion)
+    found = scored(histories, watch, _predictions(predictions, len(histories), len(histories.labels)))
     found.save(to)
     _show(found)
     typer.echo(f"{len(found):,} samples: {to}", err=True)

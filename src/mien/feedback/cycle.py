@@ -8,12 +8,11 @@ stopped at any moment goes on where it was. Folder of a cycle: `state.json`; `wa
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
-
-import numpy as np
 
 from mien.datasets import open_dataset
 from mien.datasets.audit import write_actions
@@ -29,9 +28,8 @@ from mien.feedback.curation import Policy, actions
 from mien.feedback.gate import Rules
 from mien.feedback.holdout import faces_of, judged
 from mien.feedback.intake import Intake, gathered
-from mien.feedback.monitor.baselines import baselines
 from mien.feedback.monitor.labels import LabelMonitor
-from mien.feedback.scores import P, Scores, late_answers
+from mien.feedback.scores import scored
 from mien.feedback.shelf import Shelf
 from mien.feedback.store import Store
 from mien.labels import LabelSet
@@ -181,7 +179,7 @@ class Cycle:
             reasons = {sample.key: why for sample, why in new}
             samples = [sample for sample, _ in new]
             versions.commit(
-                _behind(now.whole(), samples), now.labels, now.vote_labels, f"cycle {state.number}: said by people",
+                chain(now.whole(), samples), now.labels, now.vote_labels, f"cycle {state.number}: said by people",
                 reasons=reasons, actor=ACTOR, source=str(self.folder),
             )  # fmt: skip
         state.watched = versions.head
@@ -193,10 +191,7 @@ class Cycle:
 
     def _curate(self, state: State, store: Store) -> None:
         """Labels that are likely wrong, out of the faces."""
-        histories = read_histories(self._of(state) / "watch")
-        names = np.array(histories.labels)
-        suspicion = {P: LabelMonitor(self.plan.monitor)(histories), **baselines(histories)}
-        scores = Scores(histories.keys, names[histories.label], names[late_answers(histories)], suspicion)
+        scores = scored(read_histories(self._of(state) / "watch"), LabelMonitor(self.plan.monitor))
         scores.save(self._of(state) / "scores.parquet")
         wanted = actions(scores, self.plan.policy)
         write_actions(wanted, self._of(state) / "actions.csv")
@@ -252,11 +247,6 @@ class Learning(Through):
 def ids_of(hold_out: Path) -> set[bytes]:
     """Of the pictures that nothing may be fitted to."""
     return {image_id(sample.image) for sample in open_dataset(hold_out)}
-
-
-def _behind(old: Iterator[Sample], new: Sequence[Sample]) -> Iterator[Sample]:
-    yield from old
-    yield from new
 
 
 @contextmanager

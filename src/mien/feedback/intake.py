@@ -26,7 +26,7 @@ from mien.labels import LabelSet
 
 LOCAL = "local"
 """The client of this machine's owner."""
-ACCEPTED, REJECTED, WAITING = "accepted", "rejected", "waiting"
+ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ import numpy as np
 
 from mien.arrow import arrow
 from mien.datasets.dynamics import Histories
+from mien.feedback.monitor.baselines import baselines
 from mien.feedback.monitor.histories import seen_mean
+from mien.feedback.monitor.labels import LabelMonitor
 
 P = "p_mislabelled"
 SAID = ("index", "key", "label", "answer", P)
@@ -56,6 +58,13 @@ class Scores:
         keys, label, answer = (np.array(table[name].to_pylist(), str) for name in ("key", "label", "answer"))
         others = [name for name in table.column_names if name not in SAID[:-1]]
         return cls(keys, label, answer, {name: table[name].to_numpy() for name in others})
+
+
+def scored(h: Histories, watch: LabelMonitor, predictions: np.ndarray | None = None) -> Scores:
+    """What the monitor and the baselines say; `predictions`: out-of-fold probabilities (n, k), for `self_confidence`."""
+    names = np.array(h.labels)
+    suspicion = {P: watch(h), **baselines(h, predictions)}
+    return Scores(h.keys, names[h.label], names[late_answers(h)], suspicion)
 
 
 def late_answers(h: Histories) -> np.ndarray:

@@ -100,9 +100,10 @@ class Service:
 
         It is open and warm before it takes the place; what is being answered is answered by the old one. Raises ValueError for
         one that cannot: then the old one stays."""
-        if self._promoted is None or ModelCard.load(self._promoted).version == self.recognizer.card.version:
+        promoted = self._promoted
+        if promoted is None or ModelCard.load(promoted).version == self.recognizer.card.version:
             return False
-        new, old = load_classifier(self._promoted), self.recognizer.classifier
+        new, old = load_classifier(promoted), self.recognizer.classifier
         if new.labels != old.labels:
             raise ValueError(f"{new.card.name} has other classes than {old.card.name}; start the server anew for that")
         _warm(new)
