@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,16 @@ class Offered:
         """What it is to be called: a review may have named another."""
         return str((self.review or {}).get("expression") or self.row["expression"])
 
+    @cached_property
+    def image(self) -> np.ndarray:
+        """uint8 (h, w) or RGB (h, w, 3)."""
+        return as_stored(self.png)
+
+    @cached_property
+    def image_id(self) -> bytes:
+        """The same for the same picture."""
+        return image_id(self.image)
+
     @property
     def key(self) -> str:
         return f"server/{self.row['id']}"
@@ -94,7 +105,7 @@ def believed(found: list[Offered], rules: Intake) -> tuple[list[tuple[Offered, s
     for one in found:
         if one.review:
             decided[one.row["client"]].append(one.review["decision"])
-        said[image_id(as_stored(one.png))].add(one.expression)
+        said[one.image_id].add(one.expression)
     sure, taken, waiting, many = trust(decided), list[tuple[Offered, str]](), list[tuple[Offered, str]](), Counter[str]()
     for one in found:
         client = one.row["client"]
@@ -103,7 +114,7 @@ def believed(found: list[Offered], rules: Intake) -> tuple[list[tuple[Offered, s
                 taken.append((one, f"reviewed by {one.review['actor']}"))
             continue
         many[client] += 1
-        if len(said[image_id(as_stored(one.png))]) > 1:
+        if len(said[one.image_id]) > 1:
             waiting.append((one, "people said different things of this picture"))
         elif many[client] > rules.quota:
             waiting.append((one, f"more than {rules.quota} of this client at once"))
@@ -126,14 +137,13 @@ def gathered(
     room = {name: 100 + int(rules.growth * n) for name, n in Counter(names).items()}
     found = []
     for one, why in taken:
-        image = as_stored(one.png)
-        if one.key in there or one.expression not in labels or image_id(image) in held or not _may(versions, one.row["subject"]):
+        if one.key in there or one.expression not in labels or one.image_id in held or not _may(versions, one.row["subject"]):
             continue
         name = labels[labels.index(one.expression)]
         if room.get(name, 100) <= 0:
             continue
         room[name] = room.get(name, 100) - 1
-        sample = Sample(np.asarray(image), labels.index(name), SPLITS[0], one.key, None, one.row["subject"])
+        sample = Sample(one.image, labels.index(name), SPLITS[0], one.key, None, one.row["subject"])
         agreed = (
             f"; consent: {one.row['agreed']}" if one.row["agreed"] else "; sent with a correction, which is consent to keep it"
         )
