@@ -92,6 +92,42 @@ def test_every_network_runs_under_it_also_one_within_another():
     assert done.stdout.endswith("same\n"), done.stderr[-800:]
 
 
+HALF = """
+import keras, torch
+from mien.models.on_torch import trained
+from mien.models.resnet import resnet
+from mien.training.trainer import computing_in
+
+keras.utils.set_random_seed(0)
+whole = resnet({"labels": 7}, dropout=0.0)
+with computing_in("mixed_bfloat16"):
+    net = resnet({"labels": 7}, dropout=0.0)
+net.set_weights(whole.get_weights())
+x = torch.rand(32, 48, 48, 1)
+
+def gradient(model, weights):
+    loss = keras.ops.mean(keras.ops.square(keras.ops.cast(model(x, training=True)["labels"], "float32")))
+    grads = torch.cat([g.flatten() for g in torch.autograd.grad(loss, [w.value for w in weights])])
+    assert torch.isfinite(grads).all() and grads.dtype == torch.float32
+    return grads
+
+calls = []
+torch_norm = torch.nn.functional.batch_norm
+torch.nn.functional.batch_norm = lambda x, *of: calls.append(x.dtype) or torch_norm(x, *of)
+ours = gradient(trained(net), net.trainable_weights)
+assert set(calls) == {torch.bfloat16}, calls  # or it is not the faster way
+theirs, exact = gradient(net, net.trainable_weights), gradient(whole, whole.trainable_weights)
+assert (ours - exact).norm() <= 1.2 * (theirs - exact).norm(), ((ours - exact).norm(), (theirs - exact).norm(), exact.norm())
+print("same")
+"""
+
+
+def test_in_half_precision_a_gradient_is_as_near_to_the_exact_one_as_kerass():
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    done = subprocess.run([sys.executable, "-c", HALF], env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout.endswith("same\n"), done.stderr[-800:]
+
+
 EXPORTED = """
 import sys
 from pathlib import Path

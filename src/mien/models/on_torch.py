@@ -65,7 +65,7 @@ def _call(op: Any) -> Callable[..., Any]:
     if isinstance(op, keras.Model) and hasattr(op, "operations"):
         inner = OnTorch(op)
         return lambda training, x: inner.call(x, training)
-    if not isinstance(op, layers.Layer) or op.compute_dtype != op.variable_dtype:
+    if not isinstance(op, layers.Layer):
         return _kerass(op)
     if kind in (layers.Conv2D, layers.DepthwiseConv2D) and _plain(op):
         return lambda training, x: _convolved(op, x)
@@ -106,10 +106,12 @@ def _convolved(op: Any, inputs: Any) -> Any:
     import torch
 
     deep = type(op) is layers.DepthwiseConv2D
-    kernel = op.kernel.value.permute(*(2, 3, 0, 1) if deep else (3, 2, 0, 1)).contiguous(memory_format=torch.channels_last)
-    x = inputs.permute(0, 3, 1, 2)
+    dtype = getattr(torch, op.compute_dtype)
+    kernel = op.kernel.value.to(dtype).permute(*(2, 3, 0, 1) if deep else (3, 2, 0, 1))
+    kernel = kernel.contiguous(memory_format=torch.channels_last)
+    x = inputs.to(dtype).permute(0, 3, 1, 2)
     x, padding = _padded(x, op) if op.padding == "same" else (x, (0, 0))
-    bias = op.bias.value if op.use_bias else None
+    bias = op.bias.value.to(dtype) if op.use_bias else None
     x = torch.nn.functional.conv2d(x, kernel, bias, op.strides, padding, 1, x.shape[1] if deep else 1)
     return x.permute(0, 2, 3, 1)
 
@@ -143,4 +145,5 @@ def _normalised(op: Any, training: bool, inputs: Any) -> Any:
 
     mean, variance = op.moving_mean.value.data, op.moving_variance.value.data
     of = (mean, variance, op.gamma.value, op.beta.value, training and op.trainable, 1 - op.momentum, op.epsilon)
-    return torch.nn.functional.batch_norm(inputs.movedim(-1, 1), *of).movedim(1, -1)
+    x = inputs.to(getattr(torch, op.compute_dtype)).movedim(-1, 1)  # statistics are float32 whatever x is
+    return torch.nn.functional.batch_norm(x, *of).movedim(1, -1)
