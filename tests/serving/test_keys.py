@@ -1,6 +1,7 @@
 """A server that others can reach: who has a key, for what, and for how long."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import re
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from helpers import astronaut, encoded, key, mien
+from helpers import astronaut, encoded, key, mien, noise
 
 websockets = pytest.importorskip("websockets")
 socketio = pytest.importorskip("socketio")
@@ -52,6 +53,25 @@ def test_a_key_opens_what_it_is_for_until_it_is_revoked(start_server, tmp_path):
     assert running.ask("/healthz").status == 200
     assert mien("keys", "revoke", only.split("_")[1], "--data", tmp_path).returncode == 0
     assert predicted(running, **bearer(only)).status == 401
+
+
+def test_a_reviewer_needs_a_key_for_it_and_decides_about_others_words_alone(start_server, tmp_path):
+    theirs, reviewer = key(tmp_path), key(tmp_path, "feedback", "review")
+    running = start_server("--data", tmp_path, **OPEN)
+    face = base64.b64encode(encoded(noise(48, 48))).decode()
+    ids = [
+        running.ask("/v1/feedback", {"expression": "sad", "face_png": face}, **bearer(token)).json["id"]
+        for token in (theirs, reviewer)
+    ]
+    assert running.ask("/v1/reviews", **bearer(theirs)).status == 403
+    waiting = running.ask("/v1/reviews", **bearer(reviewer)).json
+    assert [question["id"] for question in waiting["questions"]] == ids[:1]
+    assert waiting["questions"][0]["face_png"]
+    own, other = (
+        running.ask("/v1/reviews", {"correction": id, "decision": "accepted"}, **bearer(reviewer)) for id in reversed(ids)
+    )
+    assert (own.status, other.status) == (403, 201)
+    assert running.ask("/v1/reviews", **bearer(reviewer)).json["waiting"] == 0
 
 
 def test_a_client_sees_its_own_sessions_alone_and_a_revoked_key_ends_its_camera(start_server, tmp_path):

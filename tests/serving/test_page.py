@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import mien
-from helpers import FACE, astronaut, encoded, faceless, filmed, key
+from helpers import FACE, astronaut, encoded, faceless, filmed, key, noise
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -487,6 +487,45 @@ def test_faces_are_collected_with_consent_seen_before_they_are_kept_and_say_whos
     (row,) = server.ask("/v1/feedback").json[: -before or None]
     assert (row["expression"], row["subject"], row["consent"]) == ("angry", "p7", True)
     assert row["agreed"].startswith("I agree that small pictures of my face are kept")
+
+
+def contradicted(server, *names):
+    """Corrections of one picture that say different things, which wait for a review whoever gives them; their ids."""
+    face = base64.b64encode(encoded(noise(48, 48, seed=len(names)))).decode()
+    return [server.ask("/v1/feedback", {"expression": name, "face_png": face}).json["id"] for name in names]
+
+
+def test_corrections_are_reviewed_one_after_another_by_button_and_by_key(visit, server):
+    ids = contradicted(server, "sad", "happy")
+    page = visit("/review")
+    page.wait_for_selector("#asked:visible")
+    assert page.text_content("#left") == "2 wait."
+    assert not page.is_visible("#about")  # what others said is not seen before it is asked for
+    page.click("summary")
+    assert "people said different things" in page.text_content("#about")
+    page.click("#names button >> nth=3")
+    page.wait_for_selector("#left:text-is('The last one that waits.')")
+    page.keyboard.press("z")
+    page.wait_for_selector("#left:text-is('2 wait.')")
+    page.keyboard.press("4")
+    page.wait_for_selector("#left:text-is('The last one that waits.')")
+    page.keyboard.press("x")
+    page.wait_for_selector("#nothing:visible")
+    assert server.ask("/v1/reviews").json == {"waiting": 0, "questions": []}
+    for id in ids:
+        server.ask(f"/v1/feedback/{id}", method="DELETE")
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP])
+def test_reviewing_has_no_serious_fault_of_accessibility(visit, server, viewport):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    ids = contradicted(server, "sad", "happy", "fear")
+    page = visit("/review", viewport=viewport)
+    page.wait_for_selector("#asked:visible")
+    assert _serious(axe, page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    for id in ids:
+        server.ask(f"/v1/feedback/{id}", method="DELETE")
 
 
 def test_collecting_has_no_serious_fault_of_accessibility(visit):

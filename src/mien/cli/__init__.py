@@ -19,6 +19,7 @@ from mien.cli import (
     feedback,
     feedback_cycle,
     feedback_models,
+    feedback_review,
     keys,
     models,
     predict,
@@ -51,6 +52,7 @@ for which in (
     feedback_models.promote,
     feedback_models.rollback,
     feedback_models.gate,
+    feedback_review.review,
     feedback_cycle.cycle,
 ):
     feedback.app.command()(which)

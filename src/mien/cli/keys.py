@@ -31,15 +31,15 @@ def _keys(data: str):  # type: ignore[no-untyped-def]
 def create(
     name: Annotated[str, typer.Argument(help="Who or what will use it.")],
     scope: Annotated[
-        list[str], typer.Option(help="predict, live, feedback, sessions, dashboard; all but the last by default.")
+        list[str], typer.Option(help="predict, live, feedback, sessions, review, dashboard; all but the last two by default.")
     ] = [],  # noqa: B006
     data: Data = "",
 ) -> None:
     """Make a key and show it, this once."""
-    from mien.feedback.keys import SCOPES
+    from mien.feedback.keys import USUAL
 
     keys = _keys(data)
-    token = keys.create(name, scope or [s for s in SCOPES if s != "dashboard"])
+    token = keys.create(name, scope or USUAL)
     keys.store.note("command line", "create key", keys.of(token).id, name=name)
     typer.echo(token)
     typer.echo("Keep it: it cannot be shown again. Clients send it as `Authorization: Bearer KEY`.", err=True)

@@ -27,7 +27,7 @@ from mien.labels import LabelSet
 
 LOCAL = "local"
 """The client of this machine's owner."""
-ACCEPTED = "accepted"
+ACCEPTED, REJECTED, REOPENED = "accepted", "rejected", "reopened"
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,20 @@ class Intake:
         )
 
 
+USUAL = Intake()
+
+
 def trust(decided: Mapping[str, Collection[str]]) -> dict[str, float]:
     """Client -> least share of its reviewed corrections that is right, at 95 %."""
     return {client: interval(sum(d == ACCEPTED for d in ds) / len(ds), len(ds))[0] for client, ds in decided.items() if ds}
 
 
 def decisions(store: Store) -> dict[str, dict[str, Any]]:
-    """Correction -> the newest review of it: decision, expression, actor, time."""
+    """Correction -> the newest review of it, unless it was taken back: decision, expression, actor, time."""
     r = tables.reviews
     with store.reading() as c:
-        return {row.correction: dict(row._mapping) for row in c.execute(select(r).order_by(r.c.id))}
+        newest = {row.correction: dict(row._mapping) for row in c.execute(select(r).order_by(r.c.id))}
+    return {correction: review for correction, review in newest.items() if review["decision"] != REOPENED}
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,11 @@ SCOPES = {
     "live": "send live frames",
     "feedback": "correct answers",
     "sessions": "list, export and erase its own sessions",
+    "review": "say which corrections are right",
     "dashboard": "see the figures, and see, mark and erase everybody's sessions",
 }
+USUAL = ("predict", "live", "feedback", "sessions")
+"""What a key is for unless told otherwise."""
 START = "mien"
 """Of every token, so that scanners for secrets know one: mien_<id>_<secret>."""
 
@@ -43,7 +46,7 @@ class Keys:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def create(self, name: str, scopes: Iterable[str] = tuple(SCOPES)) -> str:
+    def create(self, name: str, scopes: Iterable[str] = USUAL) -> str:
         """The token, which nobody can show again. Raises ValueError for an empty name or an unknown scope."""
         scopes = sorted(set(scopes))
         unknown = [scope for scope in scopes if scope not in SCOPES]

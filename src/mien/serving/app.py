@@ -24,6 +24,7 @@ from mien.serving.guard import Guard
 from mien.serving.housekeeping import housekeeping, renewal
 from mien.serving.problems import EXPECTED, Problem, handled, response
 from mien.serving.rest import client_for, router
+from mien.serving.reviews import router as reviews
 from mien.serving.service import Service
 from mien.serving.settings import PURPOSES
 from mien.serving.socket_io import socket_io
@@ -31,7 +32,7 @@ from mien.serving.web_socket import web_socket
 
 log = logging.getLogger("mien.serve")
 WEB = Path(__file__).parent / "web"
-PAGES = {"/": "index.html", "/dashboard": "dashboard.html", "/collect": "collect.html"}
+PAGES = {"/": "index.html", "/dashboard": "dashboard.html", "/collect": "collect.html", "/review": "review.html"}
 ABOUT = """Reads facial expressions: what a face shows, never what a person feels.
 
 Answers are described in docs/answer.md. Errors are problem+json: `detail` says what was wrong, `would_work` what to do."""
@@ -45,7 +46,8 @@ def build(service: Service) -> Guard:
     )  # fmt: skip
     api.state.service, api.state.board = service, Board(service)
     api.add_exception_handler(HTTPException, _not_there)
-    api.include_router(router)
+    for routes in (router, reviews):
+        api.include_router(routes)
     api.add_api_route("/healthz", health, methods=["GET", "HEAD"], include_in_schema=False)
     api.add_api_route("/readyz", ready, methods=["GET", "HEAD"], include_in_schema=False)
     api.add_api_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
@@ -98,7 +100,7 @@ async def _not_there(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         scope = dict(request.scope)
         methods: set[str] = set()
-        for route in (*request.app.routes, *router.routes):
+        for route in (*request.app.routes, *router.routes, *reviews.routes):
             match, _ = route.matches(scope)
             methods |= set(getattr(route, "methods", None) or ()) if match != Match.NONE else set()
         allow = ", ".join(sorted(methods))
@@ -114,7 +116,8 @@ def _described(api: FastAPI) -> dict[str, Any]:
     made = get_openapi(title=api.title, version=api.version, description=api.description, routes=api.routes)
     parts = made.setdefault("components", {}).setdefault("schemas", {})
     parts["Problem"] = schemas.PROBLEM
-    parts["Correction"] = schemas.Correction.model_json_schema()
+    for sent in (schemas.Correction, schemas.Review):
+        parts[sent.__name__] = sent.model_json_schema()
     for name in ("HTTPValidationError", "ValidationError"):
         parts.pop(name, None)
     for path in made["paths"].values():

@@ -53,6 +53,15 @@ class Correction(BaseModel):
     agreed: str = Field("", max_length=500, description="the words that this person agreed to")
 
 
+class Review(BaseModel):
+    """What a reviewer decides of a correction."""
+
+    model_config = ConfigDict(extra="forbid")
+    correction: str = Field(max_length=100, description="its id")
+    decision: str = Field(max_length=20, examples=["accepted"], description="accepted, rejected, or reopened: take it back")
+    expression: str = Field("", max_length=100, description="what the face shows, where that is another name than was given")
+
+
 class Mark(BaseModel):
     """Something that happened at a time of a session."""
 
@@ -117,6 +126,28 @@ class Corrected(BaseModel):
     session: str | None
     note: str
     consent: bool = Field(description="whether the face's picture is kept with it")
+
+
+class Question(BaseModel):
+    """A correction that waits for a person's word."""
+
+    id: str
+    created: float = Field(description="seconds since 1970")
+    client: str = Field(description="who gave it")
+    model: str
+    expression: str = Field(description="what it is said to show")
+    given: dict[str, float] | None = Field(description="the answer that was corrected")
+    note: str
+    subject: str
+    why: str = Field(description="why it waits")
+    face_png: str = Field(description="base64")
+
+
+class Waiting(BaseModel):
+    """What there is to review."""
+
+    waiting: int
+    questions: list[Question]
 
 
 class Moment(BaseModel):
@@ -278,3 +309,14 @@ MARKED: dict[str, Any] = {
     },
 }
 ERASED: dict[str, Any] = {"responses": {204: {"description": "Nothing is left of it"}, **problems(*EVERYWHERE, 404)}}
+QUESTION = {
+    **{name: CORRECTED[name] for name in ("id", "created", "client", "model", "expression", "given", "note")},
+    "subject": "", "why": "3f2a has not been right often enough yet", "face_png": "iVBORw0KGgo...",
+}  # fmt: skip
+QUESTIONS: dict[str, Any] = {
+    "responses": {200: _json("What waits", Waiting, {"waiting": 1, "questions": [QUESTION]}), **problems(*EVERYWHERE, 422)}
+}
+REVIEWED: dict[str, Any] = {
+    "openapi_extra": _sent("Review"),
+    "responses": {201: _json("Kept", Kept, {"id": SESSION_ROW["id"]}), **problems(400, *EVERYWHERE, 404, 413, 415, 422)},
+}
