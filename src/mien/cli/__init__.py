@@ -17,6 +17,7 @@ from mien.cli import (
     detectors,
     evaluate,
     feedback,
+    feedback_ask,
     feedback_cycle,
     feedback_models,
     feedback_review,
@@ -52,7 +53,9 @@ for which in (
     feedback_models.promote,
     feedback_models.rollback,
     feedback_models.gate,
+    feedback_ask.ask,
     feedback_review.review,
+    feedback_ask.forget,
     feedback_cycle.cycle,
 ):
     feedback.app.command()(which)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -136,12 +136,10 @@ class Store:
         return list(_changes(rows[0], rows[1], reasons, ""))
 
     def forget(self, subject: str) -> int:
-        """Take a person out of every version for good: how many samples. Their rows are deleted, and their pictures, but
-        those that are others', too. The one thing that deletes. Raises ValueError for a person who is not there."""
-        whose: dict[str, set[str]] = {}
+        """Take a person out of every version for good: how many samples. They are not taken in again under this name.
+
+        Raises ValueError for a person who is not there."""
         rows = [row for version in self.log() for row in self.rows(version.id)]
-        for row in rows:
-            whose.setdefault(row.image, set()).add(row.subject)
         keys = {row.key for row in rows if row.subject == subject}
         if not subject or not keys:
             people = sorted({row.subject for row in rows} - {""})
@@ -151,16 +149,31 @@ class Store:
             raise ValueError(f"{self.path}: no samples of a subject {subject!r}; {there}")
         with (self.path / FORGOTTEN).open("a", encoding="utf-8") as known:
             known.write(_nameless(subject) + "\n")
-        gone = {image for image, subjects in whose.items() if subjects == {subject}} & set(self._places)
+        self._erase(rows, keys)
+        return len(keys)
+
+    def erase(self, keys: Collection[str]) -> int:
+        """Take samples out of every version for good: how many there were. Those that are not there are passed over."""
+        rows = [row for version in self.log() for row in self.rows(version.id)]
+        gone = {row.key for row in rows} & set(keys)
+        if gone:
+            self._erase(rows, gone)
+        return len(gone)
+
+    def _erase(self, rows: Iterable[Row], keys: set[str]) -> None:
+        """The one thing that deletes: rows, and pictures but those that others have, too."""
+        whose: dict[str, set[str]] = {}
+        for row in rows:
+            whose.setdefault(row.image, set()).add(row.key)
+        gone = {image for image, owners in whose.items() if owners <= keys} & set(self._places)
         for file in {self._places[image][0] for image in gone}:
             _without(file, "image", gone)
         for version in self.log():
-            lost = _without(self._of(version.id), "subject", {subject})
+            lost = _without(self._of(version.id), "key", keys)
             _without(self._of(version.id, ".changes"), "key", keys)
             self._tell(replace(version, samples=version.samples - lost, forgotten=version.forgotten + lost))
         for name in ("_places", "picture", "_forgotten"):
             self.__dict__.pop(name, None)
-        return len(keys)
 
     def ask_for_consent(self, subject: str) -> None:
         """Raises ValueError for a person who took it back."""

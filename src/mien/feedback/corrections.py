@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.dialects.sqlite import insert
 
 from mien.feedback import tables
 from mien.feedback.store import Store
@@ -34,20 +35,23 @@ class Corrections:
         png: bytes | None = None,
         subject: str = "",
         agreed: str = "",
+        id: str = "",
     ) -> str:
-        """The correction's id. `png`: the face's crop; giving it is consent to keep it. `subject`: whose face it is, with the
-        words that person `agreed` to. Raises ValueError for an unknown name, and for a subject without those."""
+        """The correction's id: a new one, or the `id` that is given, under which it is added once. `png`: the face's crop; giving
+        it is consent to keep it. `subject`: whose face it is, with the words that person `agreed` to.
+
+        Raises ValueError for an unknown name, and for a subject without those words."""
         if subject and not agreed:
             raise ValueError(f"a face of {subject!r:.50} cannot be kept without the words that this person agreed to")
         if expression not in self.labels:
             raise ValueError(f"no expression {expression!r}; there are: {', '.join(self.labels)}")
         row = {
-            "id": uuid.uuid4().hex, "created": time.time(), "client": client, "model": model, "expression": expression,
+            "id": id or uuid.uuid4().hex, "created": time.time(), "client": client, "model": model, "expression": expression,
             "given": dict(given) if given else None, "session": session, "note": note[:NOTE],
             "png": png, "consent": png is not None, "subject": subject, "agreed": agreed,
         }  # fmt: skip
         with self.store.writing() as c:
-            c.execute(insert(tables.corrections).values(row))
+            c.execute(insert(tables.corrections).values(row).on_conflict_do_nothing())
         return str(row["id"])
 
     def all(self, client: str | None = None) -> list[dict[str, Any]]:
@@ -67,6 +71,21 @@ class Corrections:
                 row = c.execute(select(t).where(t.c.id == id)).first()
             if row is not None:
                 yield {k: v for k, v in row._mapping.items() if k != "png"}, row.png
+
+    def take(self, ids: Collection[str]) -> None:
+        """Note that these entered the faces that are learnt from."""
+        t = tables.corrections
+        with self.store.writing() as c:
+            for id in ids:
+                c.execute(update(t).where(t.c.id == id, t.c.taken.is_(None)).values(taken=time.time()))
+
+    def forget(self, subject: str) -> int:
+        """Erase all of a person, or of a session: how many there were."""
+        t = tables.corrections
+        with self.store.writing() as c:
+            gone = c.execute(delete(t).where(or_(t.c.subject == subject, t.c.session == subject))).rowcount
+        self.store.forget()
+        return gone
 
     def png(self, id: str) -> bytes | None:
         """The crop that was given with it."""

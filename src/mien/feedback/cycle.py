@@ -8,6 +8,7 @@ stopped at any moment goes on where it was. Folder of a cycle: `state.json`; `wa
 from __future__ import annotations
 
 import json
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -15,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 from mien.datasets import open_dataset
-from mien.datasets.audit import write_actions
+from mien.datasets.audit import LOOK, write_actions
 from mien.datasets.base import SPLITS, WRITERS, Dataset, Sample, Through
 from mien.datasets.clean import Cleaned, by_key
 from mien.datasets.dynamics import read_histories
@@ -24,14 +25,17 @@ from mien.datasets.split import place
 from mien.datasets.versions import Store as Versions
 from mien.datasets.versions import VersionedDataset
 from mien.datasets.votes import AsMostSaw
+from mien.feedback.corrections import Corrections
 from mien.feedback.curation import Policy, actions
 from mien.feedback.gate import Rules
 from mien.feedback.holdout import faces_of, judged
-from mien.feedback.intake import Intake, gathered
+from mien.feedback.intake import Intake, erased, gathered
 from mien.feedback.monitor.labels import LabelMonitor
+from mien.feedback.proposals import Proposing, ask_about, proposed
 from mien.feedback.scores import scored
 from mien.feedback.shelf import Shelf
 from mien.feedback.store import Store
+from mien.feedback.tables import AGREEMENT, QUESTION
 from mien.labels import LabelSet
 from mien.locks import locked
 
@@ -40,6 +44,8 @@ STEPS = ("begin", "gather", "watch", "curate", "retrain", "judge", "promote")
 CHOOSE = 0.05
 """Share of what is learnt from that is kept to choose on, by a hash: the hold-out is for the gate alone."""
 ACTOR = "cycle"
+ASKED = 100
+"""Faces that the monitor doubts and a person is asked about, where it is to `look`; the most doubtful ones, in one cycle."""
 
 Fit = Callable[[Path, Dataset, bool], None]
 """Trains a net on a dataset in a run folder, or goes on with it, and leaves a card there; True: it is the watched run, whose
@@ -82,6 +88,7 @@ class Plan:
     policy: Policy = field(default_factory=Policy)
     rules: Rules = field(default_factory=Rules)
     intake: Intake = field(default_factory=Intake)
+    proposing: Proposing = field(default_factory=Proposing)
     monitor: Path | None = None
     """Folder of a label monitor; None: the packaged one."""
 
@@ -170,21 +177,27 @@ class Cycle:
         new.replace(file)
 
     def _gather(self, state: State, store: Store) -> None:
-        """What people said of faces, if they may be believed: behind the samples there are."""
+        """What people said of faces, if they may be believed: behind the samples there are, or in place of their labels."""
         versions = Versions(self.folder / FACES)
+        if gone := versions.erase(erased(store, versions)):
+            self.say(f"  {gone:,} faces that were taken back are erased")
         now = VersionedDataset(versions.path)
-        there = {row.key for row in versions.rows()}
-        new = gathered(store, now.labels, self.plan.intake, there, ids_of(self.folder / HOLD_OUT), versions)
-        if new:
-            reasons = {sample.key: why for sample, why in new}
-            samples = [sample for sample, _ in new]
+        made = proposed(store, now, self.plan.proposing)
+        if sum(made.values()):
+            self.say(f"  {made[AGREEMENT]:,} faces of sessions on which all models agree, {made[QUESTION]:,} to ask about")
+        found = gathered(store, now.labels, self.plan.intake, ids_of(self.folder / HOLD_OUT), versions)
+        if found.new or found.actions:
+            samples, reasons = [sample for sample, _ in found.new], {sample.key: why for sample, why in found.new}
+            cleaned = Cleaned(now.whole(), now.labels, found.actions)
             versions.commit(
-                chain(now.whole(), samples), now.labels, now.vote_labels, f"cycle {state.number}: said by people",
-                reasons=reasons, actor=ACTOR, source=str(self.folder),
+                chain(cleaned, samples), now.labels, now.vote_labels, f"cycle {state.number}: said by people",
+                reasons=ChainMap(reasons, cleaned.reasons), actor=ACTOR, source=str(self.folder),
             )  # fmt: skip
+        Corrections(store, ()).take(found.used)
         state.watched = versions.head
         state.gathered = versions.version().samples - versions.version(state.begun_from).samples
-        self.say(f"  {state.gathered:,} new samples")
+        mended = f", {len(found.actions):,} reviewed" if found.actions else ""
+        self.say(f"  {state.gathered:,} new samples{mended}")
 
     def _watch(self, state: State, store: Store) -> None:
         self.plan.fit(self._of(state) / "watch", self._learning(state.watched), True)
@@ -201,6 +214,11 @@ class Cycle:
         made = versions.commit(
             cleaned, now.labels, now.vote_labels, f"cycle {state.number}: likely wrong", reasons=cleaned.reasons, actor="monitor"
         )
+        looked_at = [a for a in wanted if a.action == LOOK][:ASKED]
+        if looked_at:
+            why = {action.key: (action.to, action.reason) for action in looked_at}
+            asked = ask_about(store, ((s, *why[s.key]) for s in now.whole() if s.key in why), now.labels)
+            self.say(f"  {asked:,} of them wait for a review")
         state.faces = made.id
         state.curated = {how: sum(a.action == how for a in wanted) for how in sorted({a.action for a in wanted})}
         self.say("  " + (", ".join(f"{n:,} to {how}" for how, n in state.curated.items()) or "nothing to do"))

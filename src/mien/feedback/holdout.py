@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mien.card import Preprocessing
-from mien.classifiers import load_classifier
+from mien.classifiers import Classifier, load_classifier
 from mien.datasets import Dataset
 from mien.evaluation.scores import first_of_each
 from mien.feedback.gate import USUAL, Rules, Verdict, compare
@@ -43,15 +44,18 @@ def faces_of(dataset: Dataset, split: str) -> HoldOut:
 
 def said(model: str | os.PathLike[str], faces: HoldOut) -> np.ndarray:
     """Probabilities (n, k) in the order of the faces' labels. Raises ValueError for a model that lacks one of them."""
-    classifier = load_classifier(model)
-    if missing := [name for name in faces.labels if name not in classifier.labels]:
-        raise ValueError(f"{model} does not know {', '.join(missing)}, of which there are faces")
+    return probabilities(load_classifier(model), faces.chips, faces.labels)
+
+
+def probabilities(classifier: Classifier, pictures: Sequence[np.ndarray], labels: LabelSet) -> np.ndarray:
+    """Of faces of any size, uint8 (h, w) or (h, w, 3) each: (n, k) in the order of `labels`. Raises ValueError as `said` does."""
+    if missing := [name for name in labels if name not in classifier.labels]:
+        raise ValueError(f"{classifier.card.name} does not know {', '.join(missing)}, of which there are faces")
     sized = Preprocessing(size=classifier.card.preprocessing.size, channels=classifier.card.preprocessing.channels).sized
-    chips = [sized(chip[None])[0] for chip in faces.chips]
+    chips = [sized(picture[None])[0] for picture in pictures]
     chips = [chip[..., 0] if chip.shape[2] == 1 else chip for chip in chips]
     parts = [classifier(np.stack(chips[i : i + AT_ONCE])) for i in range(0, len(chips), AT_ONCE)]
-    columns = [classifier.labels.index(name) for name in faces.labels]
-    return np.concatenate(parts)[:, columns]
+    return np.concatenate(parts)[:, [classifier.labels.index(name) for name in labels]]
 
 
 def judged(champion: str, challenger: str, faces: HoldOut, rules: Rules = USUAL) -> Verdict:

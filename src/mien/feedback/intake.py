@@ -1,8 +1,9 @@
 """What people said of faces, as samples: corrections with a picture in, those that may be believed out, each with its reason.
 
 Believed is a person whose word was right before: of each client (a key, or this machine's owner) reviewed corrections are
-counted, and the least share that is right at 95 % (Wilson 1927) decides. What is not believed waits for a review; what
-contradicts itself does, too. Nobody brings in more than a quota, nor may a class grow by more than a share in one cycle."""
+counted, and the least share that is right at 95 % (Wilson 1927) decides; so it is with what all models agree on. What is not
+believed waits for a review; what contradicts itself does, too. Nobody brings in more than a quota, nor may a class grow by
+more than a share in one cycle."""
 
 from __future__ import annotations
 
@@ -15,19 +16,23 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
+from mien.datasets.audit import RELABEL, REMOVE, Action
 from mien.datasets.base import SPLITS, Sample, as_stored
 from mien.datasets.look import image_id
+from mien.datasets.versions import Row
 from mien.datasets.versions import Store as Versions
 from mien.errors import insist
 from mien.evaluation.scores import interval
 from mien.feedback import tables
 from mien.feedback.corrections import Corrections
 from mien.feedback.store import Store
+from mien.feedback.tables import ACCEPTED, AGREEMENT, LOCAL, MONITOR, QUESTION, REJECTED, REOPENED
 from mien.labels import LabelSet
 
-LOCAL = "local"
-"""The client of this machine's owner."""
-ACCEPTED, REJECTED, REOPENED = "accepted", "rejected", "reopened"
+KEYS = "server/"
+"""What the keys of such samples begin with; then comes the correction's id."""
+REVIEWED = 10
+"""One agreement in so many is reviewed, however often it was right."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,9 @@ class Intake:
 USUAL = Intake()
 
 
-def trust(decided: Mapping[str, Collection[str]]) -> dict[str, float]:
+def trust(right: Mapping[str, Collection[bool]]) -> dict[str, float]:
     """Client -> least share of its reviewed corrections that is right, at 95 %."""
-    return {client: interval(sum(d == ACCEPTED for d in ds) / len(ds), len(ds))[0] for client, ds in decided.items() if ds}
+    return {client: interval(sum(of) / len(of), len(of))[0] for client, of in right.items() if of}
 
 
 def decisions(store: Store) -> dict[str, dict[str, Any]]:
@@ -93,7 +98,17 @@ class Offered:
 
     @property
     def key(self) -> str:
-        return f"server/{self.row['id']}"
+        return f"{KEYS}{self.row['id']}"
+
+    @property
+    def decision(self) -> str:
+        """Empty where nobody decided."""
+        return str((self.review or {}).get("decision") or "")
+
+    @property
+    def right(self) -> bool:
+        """Whether a review found that it shows what was said."""
+        return self.decision == ACCEPTED and self.expression == self.row["expression"]
 
 
 def offered(store: Store) -> list[Offered]:
@@ -104,55 +119,116 @@ def offered(store: Store) -> list[Offered]:
 
 def believed(found: list[Offered], rules: Intake) -> tuple[list[tuple[Offered, str]], list[tuple[Offered, str]]]:
     """Those that are taken, each with why, and those that wait for a review, each with why."""
-    decided: dict[str, list[str]] = defaultdict(list)
+    right: dict[str, list[bool]] = defaultdict(list)
     said: dict[bytes, set[str]] = defaultdict(set)
     for one in found:
         if one.review:
-            decided[one.row["client"]].append(one.review["decision"])
+            right[one.row["client"]].append(one.right)
         said[one.image_id].add(one.expression)
-    sure, taken, waiting, many = trust(decided), list[tuple[Offered, str]](), list[tuple[Offered, str]](), Counter[str]()
+    sure, taken, waiting, many = trust(right), list[tuple[Offered, str]](), list[tuple[Offered, str]](), Counter[str]()
     for one in found:
         client = one.row["client"]
         if one.review:
-            if one.review["decision"] == ACCEPTED:
+            if one.decision == ACCEPTED:
                 taken.append((one, f"reviewed by {one.review['actor']}"))
             continue
         many[client] += 1
-        if len(said[one.image_id]) > 1:
-            waiting.append((one, "people said different things of this picture"))
-        elif many[client] > rules.quota:
-            waiting.append((one, f"more than {rules.quota} of this client at once"))
-        elif client == LOCAL and rules.local:
+        if why := _doubt(one, len(said[one.image_id]), many[client], sure.get(client, 0.0), rules):
+            waiting.append((one, why))
+        elif client == LOCAL:
             taken.append((one, "said by this machine's owner"))
-        elif sure.get(client, 0.0) >= rules.trust:
-            taken.append((one, f"said by {client}, right in at least {sure[client]:.0%} before"))
         else:
-            waiting.append((one, f"{client} has not been right often enough yet"))
+            who = "what all models agree on" if client == AGREEMENT else f"said by {client}"
+            taken.append((one, f"{who}, right in at least {sure[client]:.0%} before"))
     return taken, waiting
 
 
-def gathered(
-    store: Store, labels: LabelSet, rules: Intake, there: Collection[str], held: Collection[bytes], versions: Versions
-) -> list[tuple[Sample, str]]:
-    """New samples, each with its reason: believed, not `there` yet by their keys, of no picture that is `held` out, of nobody
-    who took consent back, within what a class may grow by."""
-    taken, _ = believed(offered(store), rules)
-    names = [labels[labels.index(row.label)] for row in versions.rows()]
-    room = {name: 100 + int(rules.growth * n) for name, n in Counter(names).items()}
-    found = []
+def _doubt(one: Offered, names: int, number: int, sure: float, rules: Intake) -> str:
+    """Why it is not believed without a review; empty: it is. `number`: of its client's corrections so far."""
+    client = one.row["client"]
+    if client == QUESTION:
+        return "the models are unsure of it, or differ"
+    if client == MONITOR:
+        return "the monitor of labels doubts it"
+    if names > 1:
+        return "people said different things of this picture"
+    if number > rules.quota:
+        return f"more than {rules.quota} of this client at once"
+    if client == LOCAL and rules.local:
+        return ""
+    if sure < rules.trust:
+        return f"{'what all models agree on' if client == AGREEMENT else client} has not been right often enough yet"
+    if client == AGREEMENT and int(one.row["id"], 16) % REVIEWED == 0:
+        return "one in ten of what all models agree on is looked at"
+    return ""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a cycle takes in."""
+
+    new: list[tuple[Sample, str]]
+    """Samples that are not there yet, each with its reason."""
+    actions: dict[str, Action]
+    """What reviewers said of faces that are there, by their keys."""
+    used: list[str]
+    """Ids of the corrections behind all that."""
+
+
+def gathered(store: Store, labels: LabelSet, rules: Intake, held: Collection[bytes], versions: Versions) -> Gathered:
+    """Believed, of no picture that is `held` out, of nobody who took consent back, within what a class may grow by.
+
+    A picture that is among the faces is not taken in again; what a reviewer said of it changes its label, or removes it."""
+    found = offered(store)
+    taken, _ = believed(found, rules)
+    rows = list(versions.rows())
+    there: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        there[row.image].append(row)
+    keys, names = {row.key for row in rows}, Counter(labels[labels.index(row.label)] for row in rows)
+    room = {name: 100 + int(rules.growth * n) for name, n in names.items()}
+    new, actions, used = [], _removed(found, there), list[str]()
     for one, why in taken:
-        if one.key in there or one.expression not in labels or one.image_id in held or not _may(versions, one.row["subject"]):
+        if one.expression not in labels or one.image_id in held or not _may(versions, one.row["subject"]):
             continue
         name = labels[labels.index(one.expression)]
-        if room.get(name, 100) <= 0:
-            continue
-        room[name] = room.get(name, 100) - 1
-        sample = Sample(one.image, labels.index(name), SPLITS[0], one.key, None, one.row["subject"])
-        agreed = (
-            f"; consent: {one.row['agreed']}" if one.row["agreed"] else "; sent with a correction, which is consent to keep it"
-        )
-        found.append((sample, why + agreed))
-    return found
+        if same := there.get(one.image_id.hex()):
+            if one.review:
+                actions |= {row.key: _relabelled(row, name, why) for row in same if row.label != name and row.key not in actions}
+                used.append(one.row["id"])
+        elif one.key not in keys and room.get(name, 100) > 0:
+            room[name] = room.get(name, 100) - 1
+            sample = Sample(one.image, labels.index(name), SPLITS[0], one.key, None, one.row["subject"])
+            new.append((sample, f"{why}; {_consent(one)}"))
+            used.append(one.row["id"])
+    return Gathered(new, actions, used)
+
+
+def _removed(found: list[Offered], there: Mapping[str, list[Row]]) -> dict[str, Action]:
+    """Faces that the monitor doubted, and of which a reviewer said that they show nothing there is a name for."""
+    rejected = [one for one in found if one.row["client"] == MONITOR and one.decision == REJECTED]
+    return {
+        row.key: Action(row.key, row.split, row.label, REMOVE, f"not clear, said {one.review['actor'] if one.review else ''}")
+        for one in rejected
+        for row in there.get(one.image_id.hex(), [])
+    }
+
+
+def _relabelled(row: Row, name: str, why: str) -> Action:
+    return Action(row.key, row.split, row.label, RELABEL, why, name)
+
+
+def _consent(one: Offered) -> str:
+    agreed = one.row["agreed"]
+    return f"consent: {agreed}" if agreed else "sent with a correction, which is consent to keep it"
+
+
+def erased(store: Store, versions: Versions) -> list[str]:
+    """Keys of faces whose corrections were erased since: they are to go, too."""
+    with store.reading() as c:
+        there = set(c.scalars(select(tables.corrections.c.id)))
+    known = {row.key for version in versions.log() for row in versions.rows(version.id)}
+    return sorted(key for key in known if key.startswith(KEYS) and key.removeprefix(KEYS) not in there)
 
 
 def _may(versions: Versions, subject: str) -> bool:

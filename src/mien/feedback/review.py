@@ -12,8 +12,9 @@ import numpy as np
 from sqlalchemy import insert, select
 
 from mien.feedback import tables
-from mien.feedback.intake import ACCEPTED, LOCAL, REJECTED, REOPENED, USUAL, Intake, Offered, believed, offered
+from mien.feedback.intake import USUAL, Intake, Offered, believed, offered
 from mien.feedback.store import Store
+from mien.feedback.tables import ACCEPTED, LOCAL, REJECTED, REOPENED
 
 DECISIONS = (ACCEPTED, REJECTED, REOPENED)
 

@@ -13,12 +13,13 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from mien.faces import Faces
 from mien.feedback import tables
 from mien.feedback.store import Store
+from mien.feedback.tables import ACCEPTED, AGREEMENT, QUESTION
 
 UNTRACKED = 0
 """Track of a face that has none."""
@@ -165,11 +166,16 @@ class Sessions:
         self._erase([id])
 
     def expire(self, before: float, but: Collection[str] = ()) -> list[str]:
-        """Erase what ended, or began and was never ended, before this time, `but` those that go on; the ids."""
+        """Erase what ended, or began and was never ended, before this time, `but` those that go on; the ids.
+
+        With them go mien's own proposals of their faces that nobody accepted."""
         s = tables.sessions
         with self.store.reading() as c:
             old = list(c.scalars(select(s.c.id).where(func.coalesce(s.c.ended, s.c.started) < before)))
         old = [id for id in old if id not in but]
+        unused = delete(tables.corrections).where(tables.corrections.c.session.in_(old), *unwanted())
+        with self.store.writing() as c:
+            c.execute(unused)
         self._erase(old)
         return old
 
@@ -191,6 +197,13 @@ class Sessions:
         if row is None or client not in (None, row.client):
             raise LookupError(f"no session {id}")
         return row
+
+
+def unwanted() -> tuple[ColumnElement[bool], ...]:
+    """What holds of mien's own proposals that were neither taken in nor accepted by a reviewer."""
+    c, r = tables.corrections.c, tables.reviews.c
+    accepted = select(r.correction).where(r.decision == ACCEPTED)
+    return c.client.in_((AGREEMENT, QUESTION)), c.taken.is_(None), c.id.not_in(accepted)
 
 
 def _plain(row: Any) -> dict[str, Any]:

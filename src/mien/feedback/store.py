@@ -18,7 +18,7 @@ from sqlalchemy.pool import StaticPool
 
 from mien.feedback import tables
 
-REVISION = "0003"
+REVISION = "0004"
 """Of the newest migration."""
 FILE = "mien.sqlite3"
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON", "secure_delete=ON")

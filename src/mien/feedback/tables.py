@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
+LOCAL, AGREEMENT, QUESTION, MONITOR = "local", "agreement", "question", "monitor"
+"""Clients that are no key: this machine's owner, and mien itself (mien.feedback.proposals), with what all models agree on, which
+is believed like anybody, what they are unsure of, and what the monitor of labels doubts, which are there to be asked about."""
+ACCEPTED, REJECTED, REOPENED = "accepted", "rejected", "reopened"
+"""What a reviewer decides."""
+
 METADATA = MetaData()
 """Times are seconds since 1970, UTC; `time_s` are seconds since a session's start."""
 
@@ -79,9 +85,11 @@ corrections = Table(
     Column("consent", Boolean, nullable=False, default=False),
     Column("subject", Text, nullable=False, default="", server_default=""),
     Column("agreed", Text, nullable=False, default="", server_default=""),
+    Column("taken", Float),
 )
-"""What a person says a face shows. `given`: name -> probability of the answer that is wrong. `png`: the crop, with consent.
-`subject`: whose face it is, where it was collected for training, and `agreed`, the words of consent."""
+"""What a person says a face shows, or mien itself (mien.feedback.proposals). `given`: name -> probability of the answer that is
+wrong. `png`: the crop, with consent. `subject`: whose face it is, where it was collected for training, and `agreed`, the
+words of consent. `taken`: when it entered the faces that are learnt from."""
 
 promotions = Table(
     "promotions",

@@ -13,11 +13,11 @@ from typing import Any
 from starlette.datastructures import Headers
 
 from mien.feedback.keys import SCOPES
+from mien.feedback.tables import LOCAL
 from mien.serving.problems import Problem
 from mien.serving.service import Service
 from mien.serving.settings import is_loopback
 
-LOCAL = "local"
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 

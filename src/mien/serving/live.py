@@ -22,7 +22,8 @@ from mien.detectors import crop_of
 from mien.errors import plain
 from mien.faces import Faces
 from mien.feedback.sessions import Timeline, new_id
-from mien.serving.auth import LOCAL, Client, allowed, client_of, may
+from mien.feedback.tables import LOCAL
+from mien.serving.auth import Client, allowed, client_of, may
 from mien.serving.camera import Camera
 from mien.serving.problems import Problem
 from mien.serving.rates import Rates

@@ -26,7 +26,7 @@ SESSION_ROW = {
 
 CORRECTED = {
     "id": SESSION_ROW["id"], "created": 1790000000.0, "client": "local", "model": "default", "expression": "sad", "given": HAPPY,
-    "session": None, "note": "", "consent": False,
+    "session": None, "note": "", "consent": False, "taken": None,
 }  # fmt: skip
 
 
@@ -126,6 +126,7 @@ class Corrected(BaseModel):
     session: str | None
     note: str
     consent: bool = Field(description="whether the face's picture is kept with it")
+    taken: float | None = Field(description="when it entered the faces that are learnt from")
 
 
 class Question(BaseModel):
