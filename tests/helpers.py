@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +31,22 @@ def shared(*parts: str) -> Path:
 def mien(*args: object, **more) -> subprocess.CompletedProcess:
     """The command line in a process of its own."""
     return subprocess.run([sys.executable, "-m", "mien", *map(str, args)], capture_output=True, timeout=120, check=False, **more)
+
+
+def here(*args: object) -> subprocess.CompletedProcess:
+    """The command line in this process, where Keras is imported already; where it works, and in a real process, others show."""
+    from mien.cli import main
+
+    out, err, before, status = io.StringIO(), io.StringIO(), sys.argv, 0
+    sys.argv = ["mien", *map(str, args)]
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            main()
+    except SystemExit as stopped:
+        status = stopped.code or 0
+    finally:
+        sys.argv = before
+    return subprocess.CompletedProcess(sys.argv, status, out.getvalue().encode(), err.getvalue().encode())
 
 
 @cache

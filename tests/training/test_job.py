@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import faces_file, mien, small
+from helpers import faces_file, here, mien, small
 
 pytest.importorskip("keras")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -38,7 +38,8 @@ def job(folder):
     return "train", "--config", "job.toml"
 
 
-def test_a_file_is_a_job_and_what_is_done_of_it_is_passed_over(tmp_path):
+def test_a_file_is_a_job_and_what_is_done_of_it_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     ask, run = job(tmp_path), tmp_path / "runs" / "job"
     done = mien(*ask, "--tensorboard", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -50,15 +51,15 @@ def test_a_file_is_a_job_and_what_is_done_of_it_is_passed_over(tmp_path):
         json.loads((run / "report.json").read_text())["splits"]
     )
     assert list((run / "tensorboard").glob("events*"))
-    assert b"add --resume" in mien(*ask, cwd=tmp_path).stderr
+    assert b"add --resume" in here(*ask).stderr
     for name in ("card.json", "checkpoint.npz"):
         (run / name).unlink()
-    again = mien(*ask, "--resume", cwd=tmp_path)
+    again = here(*ask, "--resume")
     assert again.returncode == 0, again.stderr
     assert b"stages/1 (done)" in again.stderr.replace(b"\\", b"/")
     assert (run / "card.json").exists()
     (run / "card.json").unlink()
-    other = mien(*ask, "--resume", "--set", "weight_decay=0", cwd=tmp_path)
+    other = here(*ask, "--resume", "--set", "weight_decay=0")
     assert (other.returncode, b"this run has another value than weight_decay" in other.stderr) == (2, True)
 
 
@@ -80,11 +81,11 @@ def test_folds_are_compared_and_gone_on_with(tmp_path):
     found = json.loads((run / "folds.json").read_text())
     assert found["accuracy"]["mean"] == pytest.approx(np.mean(found["accuracy"]["folds"]))
     shutil.rmtree(run / "fold1")
-    refused = mien(*ask)
+    refused = here(*ask)
     assert (refused.returncode, b"folds are there already; add --resume" in refused.stderr) == (2, True)
-    assert b"fold0 (done)" in mien(*ask, "--resume").stderr
+    assert b"fold0 (done)" in here(*ask, "--resume").stderr
     assert json.loads((run / "folds.json").read_text()) == found
-    other = mien("train", "--data", data, "--run", run, "--folds", "3", "--resume", *common)
+    other = here("train", "--data", data, "--run", run, "--folds", "3", "--resume", *common)
     assert (other.returncode, b"made with folds=2, and now it is folds=3" in other.stderr) == (2, True), other.stderr
 
 
@@ -163,9 +164,10 @@ def test_classes_of_another_set_are_found_by_name(data):
         ('run = "r"\ndata = "nowhere.npz"', "no dataset at nowhere.npz"),
     ],
 )  # fmt: skip
-def test_a_file_that_is_wrong_says_how(tmp_path, text, said):
+def test_a_file_that_is_wrong_says_how(tmp_path, monkeypatch, text, said):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "job.toml").write_text(text)
-    done = mien("train", "--config", "job.toml", cwd=tmp_path)
+    done = here("train", "--config", "job.toml")
     assert (done.returncode, said in done.stderr.decode()) == (2, True), done.stderr
     assert not (tmp_path / "r").exists()
 
@@ -176,7 +178,7 @@ def test_a_class_that_is_only_to_be_chosen_on_is_refused(tmp_path):
         arrays = dict(stored)
     arrays["labels"][arrays["usage"] == 1] = 5
     np.savez(tmp_path / "a.npz", **arrays)
-    done = mien("train", "--data", tmp_path / "a.npz", "--run", tmp_path / "r")
+    done = here("train", "--data", tmp_path / "a.npz", "--run", tmp_path / "r")
     assert b"no samples of surprise in Training, but in PublicTest" in done.stderr
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers import faces_file, mien, small
+from helpers import faces_file, here, small
 
 pytest.importorskip("keras")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -134,7 +134,7 @@ def test_frames_of_joined_sets_keep_their_sequences_and_stills_are_alone(data):
 )
 def test_a_field_that_cannot_be_is_named(setting, said, tmp_path):
     data = faces_file(tmp_path / "a.npz")
-    done = mien("train", "--data", data, "--run", tmp_path / "r", "--set", setting, "--set", "augmentation.mixup=0.2")
+    done = here("train", "--data", data, "--run", tmp_path / "r", "--set", setting, "--set", "augmentation.mixup=0.2")
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert b"Augmentation(" not in done.stderr
@@ -150,7 +150,7 @@ epochs = 1
 trainable = ["nolayer"]
 '''
     (tmp_path / "c.toml").write_text(text)
-    done = mien("train", "--config", tmp_path / "c.toml")
+    done = here("train", "--config", tmp_path / "c.toml")
     assert done.returncode == 2
     assert b"nolayer" in done.stderr
     assert not (tmp_path / "r" / "stages").exists()

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from helpers import faces_file, mien
+from helpers import faces_file, here, mien
 
 pytest.importorskip("keras")
 pytest.importorskip("optuna")
@@ -52,7 +52,7 @@ def test_a_grid_that_was_killed_goes_on(tmp_path):
     assert (folder / "sweep.png").read_bytes().startswith(b"\x89PNG")
     best = json.loads((folder / rows[0]["run"] / "config.json").read_text())
     assert (str(best["epochs"]), best["optimizer"]) == (rows[0]["epochs"], rows[0]["optimizer"])
-    other = mien(*ask, "--set", "seed=5")
+    other = here(*ask, "--set", "seed=5")
     assert (other.returncode, b"another sweep is there" in other.stderr) == (2, True)
 
 
@@ -80,7 +80,7 @@ def test_what_optuna_chooses_lies_in_its_range(tmp_path):
     ],
 )  # fmt: skip
 def test_what_cannot_be_swept_is_said_before_anything_is_trained(tmp_path, more, said):
-    done = mien("sweep", "--run", tmp_path / "s", "--data", faces_file(tmp_path / "a.npz"), *more)
+    done = here("sweep", "--run", tmp_path / "s", "--data", faces_file(tmp_path / "a.npz"), *more)
     assert (done.returncode, said in done.stderr.decode()) == (2, True), done.stderr
     assert not (tmp_path / "s").exists()
 
