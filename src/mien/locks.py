@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ASKED_EVERY = 0.2
@@ -27,6 +27,17 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
         yield
     finally:
         lock.close()
+
+
+@contextmanager
+def alone(path: Path, what: str) -> Iterator[None]:
+    """The same for who is told so: raises ValueError where another `what` is at work in the folder of this file."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(path))
+        except BlockingIOError:
+            raise ValueError(f"{path.parent}: another {what} is at work here; wait for it, or stop it") from None
+        yield
 
 
 def _taken(lock: sqlite3.Connection, path: Path) -> bool:

@@ -201,9 +201,10 @@ class TestCycles:
         assert os.listdir(tmp_path / "s" / "cycles") == ["0001"]
 
     def test_two_at_once_are_one_too_many(self, tmp_path, monitor):
-        from mien.feedback.cycle import alone_in
+        from mien.feedback.cycle import LOCK
+        from mien.locks import locked
 
-        with alone_in(tmp_path / "s"):
+        with locked(tmp_path / "s" / LOCK):
             done = mien(*self.command(tmp_path / "s", faces_file(tmp_path / "a.npz"), monitor))
         assert done.returncode == 2
         assert b"another cycle is at work here" in done.stderr

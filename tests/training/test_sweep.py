@@ -87,13 +87,14 @@ def test_what_cannot_be_swept_is_said_before_anything_is_trained(tmp_path, more,
 
 def test_data_without_faces_to_compare_on_is_said_before_anything_is_trained(tmp_path):
     from mien.training.job import Source
-    from mien.training.sweep import Range, Sweep, prepare
+    from mien.training.sweep import Range, Sweep, prepared
 
     data = faces_file(tmp_path / "a.npz", 20)
     with np.load(data) as stored:
         np.savez(data, **{**stored, "usage": np.zeros(20, np.uint8)})
-    with pytest.raises(ValueError, match="no samples in the split PublicTest"):
-        prepare(Sweep({}, (), (Source(data),), {"epochs": Range((1, 2))}, 2), tmp_path / "s")
+    sweep = Sweep({}, (), (Source(data),), {"epochs": Range((1, 2))}, 2)
+    with pytest.raises(ValueError, match="no samples in the split PublicTest"), prepared(sweep, tmp_path / "s"):
+        pass
     assert not (tmp_path / "s").exists()
 
 
@@ -122,14 +123,22 @@ def test_a_sweep_of_which_all_runs_fail_ends_with_the_reason(tmp_path):
 def begun(tmp_path):
     """A grid of two runs that was prepared."""
     from mien.training.job import Source
-    from mien.training.sweep import Range, Sweep, prepare
+    from mien.training.sweep import Range, Sweep, prepared
 
     data = faces_file(tmp_path / "a.npz")
     sources = Source(data, weight=0.5), Source(data)
     settings = 'options={"stem": 4, "widths": [8], "depths": [1], "excited": 0}', "votes=0", "batch_size=16"
     sweep = Sweep({}, settings, sources, {"epochs": Range((1, 2))}, 2, whole=True)
-    prepare(sweep, tmp_path / "s")
-    return sweep, tmp_path / "s"
+    with prepared(sweep, tmp_path / "s"):
+        return sweep, tmp_path / "s"
+
+
+def test_two_at_once_are_one_too_many(begun):
+    from mien.training.sweep import prepared
+
+    sweep, folder = begun
+    with prepared(sweep, folder), pytest.raises(ValueError, match="another sweep is at work here"), prepared(sweep, folder):
+        pass
 
 
 def test_a_full_disk_stops_a_sweep_and_the_next_call_tries_again(begun, monkeypatch):
@@ -143,9 +152,9 @@ def test_a_full_disk_stops_a_sweep_and_the_next_call_tries_again(begun, monkeypa
     with pytest.raises(OSError, match="No space left"):
         module.work(folder)
     assert module.table(folder) == []
-    module.prepare(sweep, folder)
     monkeypatch.setattr(module, "_score", lambda sweep, folder, trial: _epochs(sweep, trial) / 10)
-    module.work(folder)
+    with module.prepared(sweep, folder):
+        module.work(folder)
     study = module._study(sweep, folder)
     assert sorted(trial.value for trial in study.trials if trial.value) == [0.1, 0.2]
 

@@ -49,11 +49,12 @@ def forget(
     from mien.datasets.versions import Store as Versions
     from mien.datasets.versions import is_store, user
     from mien.feedback.corrections import Corrections
-    from mien.feedback.cycle import FACES, alone_in
+    from mien.feedback.cycle import ACTOR, FACES, LOCK
     from mien.feedback.intake import erased
     from mien.feedback.sessions import Sessions
+    from mien.locks import alone
 
-    with shelf(store) as s, alone_in(s.folder.parent):
+    with shelf(store) as s, alone(s.folder.parent / LOCK, ACTOR):
         given = Corrections(s.store, ()).forget(subject)
         with suppress(LookupError):  # most subjects are no session
             Sessions(s.store).erase(subject)

@@ -44,7 +44,7 @@ def sweep(
     from mien.cli.running import ask_for_keras, sources_of
     from mien.training.config import read_file
     from mien.training.job import fields_and_sources
-    from mien.training.sweep import METRICS, PICTURE, TABLE, Sweep, prepare, range_of, table
+    from mien.training.sweep import METRICS, PICTURE, TABLE, Sweep, prepared, range_of, table
     from mien.training.sweep import run as work
 
     ask_for_keras("mien sweep")
@@ -59,9 +59,9 @@ def sweep(
         raise ValueError("no data to learn from; give --data, or data in the config")
     asked = Sweep(fields, tuple(settings), sources, dict(map(range_of, over)), trials, metric, prune, seed, grid)
     asked = replace(asked, trials=len(asked.grid())) if grid else asked
-    prepare(asked, run)
-    work(run, workers)
-    rows = table(run)
+    with prepared(asked, run):
+        work(run, workers)
+        rows = table(run)
     if not rows:
         raise ValueError(f"{run}: no run ended; what went wrong is said above")
     _show(rows, metric)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -37,7 +36,7 @@ from mien.feedback.shelf import Shelf
 from mien.feedback.store import Store
 from mien.feedback.tables import AGREEMENT, QUESTION
 from mien.labels import LabelSet
-from mien.locks import locked
+from mien.locks import alone
 
 FACES, HOLD_OUT, CYCLES, LOCK = "faces.mien", "holdout.parquet", "cycles", "cycle.lock"
 STEPS = ("begin", "gather", "watch", "curate", "retrain", "judge", "promote")
@@ -101,7 +100,7 @@ class Cycle:
 
     def run(self) -> State:
         """Raises ValueError where another cycle is at work on this store, or the data will not do."""
-        with alone_in(self.folder):
+        with alone(self.folder / LOCK, ACTOR):
             store = Store(self.folder)
             try:
                 return self._run(store)
@@ -265,14 +264,3 @@ class Learning(Through):
 def ids_of(hold_out: Path) -> set[bytes]:
     """Of the pictures that nothing may be fitted to."""
     return {image_id(sample.image) for sample in open_dataset(hold_out)}
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Nobody else runs a cycle here meanwhile; a process that is killed lets go. Raises ValueError where somebody does."""
-    with ExitStack() as held:
-        try:
-            held.enter_context(locked(folder / LOCK))
-        except BlockingIOError:
-            raise ValueError(f"{folder}: another cycle is at work here; wait for it, or stop it") from None
-        yield

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import islice, product
@@ -24,14 +25,14 @@ from typing import Any
 
 from mien.errors import needs
 from mien.labels import FER2013
-from mien.locks import locked
+from mien.locks import alone, locked
 from mien.training.config import TrainConfig, from_mapping
 from mien.training.job import Source, as_taken, read_all, weights_of
 from mien.training.overrides import merged, overridden
 
 STUDY, PLAN, TABLE, PICTURE = "sweep.db", "sweep.json", "sweep.csv", "sweep.png"
-NEXT, TRAINED = "next.lock", "run.lock"
-"""Held while a worker takes what is next, and while it trains a run."""
+BUSY, NEXT, TRAINED = "sweep.lock", "next.lock", "run.lock"
+"""Held while somebody sweeps in the folder; while a worker takes what is next; and while it trains a run."""
 RUN, FAILED = "run", "failed"
 """What a trial remembers: its run's folder, and why it failed."""
 METRICS = "accuracy", "macro_f1"
@@ -165,11 +166,18 @@ def _possible(sweep: Sweep) -> TrainConfig:
     raise wrong or ValueError("nothing to try: a field has no values")
 
 
-def prepare(sweep: Sweep, folder: Path) -> None:
-    """Begin a sweep in its folder, or go on with it. Raises ValueError as `check` does, and where another one is there."""
+@contextmanager
+def prepared(sweep: Sweep, folder: Path) -> Iterator[None]:
+    """Begin a sweep in its folder, or go on with it, alone. Raises ValueError as `check` does, and where another one is there,
+    or at work."""
     cells = sweep.grid() if sweep.whole else []
     check(sweep)
-    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder / BUSY, "sweep"):
+        _prepare(sweep, folder, cells)
+        yield
+
+
+def _prepare(sweep: Sweep, folder: Path, cells: Iterable[Mapping[str, Any]]) -> None:
     if (folder / PLAN).exists():
         there = Sweep.load(folder / PLAN)
         if replace(there, trials=0) != replace(sweep, trials=0):
