@@ -1,8 +1,10 @@
+import io
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mien.card import ModelCard, Preprocessing
 from mien.evaluation import confusion as c
@@ -131,3 +133,13 @@ def test_views_are_averaged():
     assert Views(Brightness(), "ten_crop")(chips[:0]).shape == (0, 2)
     with pytest.raises(ValueError, match="no views named 'five'; there are: flip, ten_crop"):
         Views(Brightness(), "five")
+
+
+def test_curves_are_drawn_of_what_there_is():
+    from mien.evaluation.report import curves_png
+
+    rows = [{"epoch": i, "loss": 1 / i, "loss_public": None if i < 2 else 2 / i, "accuracy": i / 4} for i in (1, 2, 3)]
+    less = [{"epoch": i, "loss": 1 / i} for i in (1, 2, 3)]
+    pictures = [np.asarray(Image.open(io.BytesIO(curves_png(history)))) for history in (rows, less)]
+    assert [picture.shape[1] > picture.shape[0] for picture in pictures] == [True, True]
+    assert (pictures[0] != pictures[1]).any()

@@ -146,6 +146,8 @@ def test_classes_of_another_set_are_found_by_name(data):
     assert both.labels == data["Training"].labels
     assert set(zip(both.targets[:half], both.targets[half:], strict=True)) == {(0, 3), (3, 0)}
     assert both.votes[half:].argmax(1)[0] == both.targets[half:][0]
+    assert both.keys[:half].tolist() == data["Training"].keys.tolist()
+    assert both.keys[half:].tolist() == [f"2:{key}" for key in data["Training"].keys]
     strange = {k: replace(t, labels=LabelSet(tuple("abcdefg"))) for k, t in data.items()}
     with pytest.raises(ValueError, match="set 2 has classes that the first has not: a, b"):
         joined([data, strange])

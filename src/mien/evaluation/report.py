@@ -33,22 +33,28 @@ def curves_png(history: Sequence[Mapping[str, Any]]) -> bytes:
     """The history of a run -> a PNG: loss, and what was scored along the way, over epochs."""
     plt = pyplot()
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6), layout="constrained")
-    left.plot([r["epoch"] for r in history], [r["loss"] for r in history], color="#3366aa")
-    left.set(xlabel="epoch", ylabel="training loss")
-    for key, name, colour in (
+    _lines(left, history, (("loss", "Training, as it is fitted", "#99aabb"), ("loss_public", "labels (PublicTest)", "#3366aa")))
+    left.set(xlabel="epoch", ylabel="loss")
+    seen = (
         ("accuracy_training", "labels (Training)", "#99aabb"),
         ("accuracy", "labels (PublicTest)", "#3366aa"),
         ("accuracy_votes", "clear majority of votes (PublicTest)", "#cc7722"),
         ("ap", "average precision", "#3366aa"),
         ("recall_at_alarms", "recall at 0.1 false alarms an image", "#cc7722"),
-    ):
+    )
+    _lines(right, history, seen)
+    right.set(xlabel="epoch", ylabel="accuracy, or recall")
+    return drawn(figure)
+
+
+def _lines(axis: Any, history: Sequence[Mapping[str, Any]], what: Sequence[tuple[str, str, str]]) -> None:
+    """Key, name and colour of each line, of which those are drawn that there is something of."""
+    for key, name, colour in what:
         points = [(r["epoch"], r[key]) for r in history if r.get(key) is not None]
         if points:
-            right.plot(*zip(*points, strict=True), label=name, color=colour)
-    right.set(xlabel="epoch", ylabel="accuracy, or recall")
-    if right.lines:
-        right.legend()
-    return drawn(figure)
+            axis.plot(*zip(*points, strict=True), label=name, color=colour)
+    if axis.lines:
+        axis.legend()
 
 
 def write_report(folder: Path, card: ModelCard, splits: Mapping[str, Mapping[str, Any]], notes: Sequence[str] = ()) -> None:

@@ -93,7 +93,7 @@ def joined(sets: Sequence[Mapping[str, Tensors]]) -> dict[str, Tensors]:
 
 
 def _renamed(data: Tensors, labels: LabelSet, number: int) -> Tensors:
-    """With the classes of other labels, found by their names."""
+    """With the classes of other labels, found by their names. Keys of a second set begin with `2:`: the first may have them."""
     if missing := [name for name in data.labels if name not in labels]:
         raise ValueError(
             f"set {number + 1} has classes that the first has not: {', '.join(missing)}; a label map can rename them"
@@ -102,9 +102,9 @@ def _renamed(data: Tensors, labels: LabelSet, number: int) -> Tensors:
     votes = np.zeros((len(data), len(labels)), np.float32)
     votes[:, place] = data.votes
     plurality = np.where(data.plurality < 0, -1, place[data.plurality])
-    return replace(
-        data, targets=place[data.targets], votes=votes, plurality=plurality, labels=labels, source=np.full(len(data), number)
-    )
+    keys = data.keys if data.keys is None or not number else np.array([f"{number + 1}:{key}" for key in data.keys])
+    renamed = replace(data, targets=place[data.targets], votes=votes, plurality=plurality, labels=labels)
+    return replace(renamed, keys=keys, source=np.full(len(data), number))
 
 
 def _one_behind_another(parts: Sequence[Tensors], labels: LabelSet) -> Tensors:
