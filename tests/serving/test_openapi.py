@@ -5,7 +5,7 @@ import pytest
 schemathesis = pytest.importorskip("schemathesis")
 hypothesis = pytest.importorskip("hypothesis")
 pytestmark = pytest.mark.slow
-OPERATIONS = 13
+OPERATIONS = 14
 """Routes of version 1; a new one must be tested as well."""
 
 

@@ -339,6 +339,30 @@ def test_the_dashboard_shows_a_camera_that_is_on(visit):
     assert board.text_content("#cameras") == "1"
 
 
+def test_the_dashboard_says_what_the_monitor_says(visit, server):
+    """Its alarm is put into what the server sends; a real one: tests/feedback/test_stream_monitor.py."""
+    alarm = {"accuracy": 0.314, "alarm": 0.99, "changed": True, "known": 1.0, "why": ["brightness 5.2 deviations below usual"]}
+
+    def through(socket):
+        def changed(message):
+            event, now = json.loads(message)
+            socket.send(json.dumps([event, {**now, "watch": alarm} if event == "stats" else now]))
+
+        socket.connect_to_server().on_message(changed)
+
+    board = visit("/dashboard")
+    board.wait_for_selector("#learning:has-text('learning what is usual')")
+    assert not board.is_visible("#changed")
+    board.route_web_socket("**/v1/dashboard*", through)
+    board.reload()
+    board.wait_for_selector("#changed:visible")
+    assert "brightness 5.2 deviations below usual" in board.text_content("#changed-says")
+    assert board.text_content("#forecast") == "31%"
+    board.click("#usual")
+    board.wait_for_selector("#said:has-text('learnt anew')", state="attached")
+    assert "mien_changed 0.0" in server.ask("/metrics").body.decode()
+
+
 def test_the_dashboard_keeps_the_focus_while_its_tables_change(visit):
     page = visit()
     camera(page)

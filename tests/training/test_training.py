@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from helpers import faces_file, noise, small
+from helpers import faces_file, here, mien, noise, small
 
 pytest.importorskip("keras")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -160,35 +160,30 @@ def test_a_config_that_cannot_be_is_refused_with_what_was_wanted(field, value):
         TrainConfig(**{field: value})
 
 
-def _mien(*args):
-    return [sys.executable, "-m", "mien", *map(str, args)]
-
-
 def test_the_command_survives_kill_9_and_resumes(tmp_path):
     data = faces_file(tmp_path / "f.npz", 800)
     common = ("--data", data, "--run", tmp_path / "run")
-    start = _mien("train", *common, "--epochs", 4, "--batch-size", 32, "--mirror", "labels")
-    process = subprocess.Popen(start, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    small_net = ("--set", 'options={"stem": 8, "widths": [8, 16], "depths": [1, 1], "excited": 0}')
+    start = ("train", *common, *small_net, "--epochs", 4, "--batch-size", 32, "--mirror", "labels")
+    command = [sys.executable, "-m", "mien", *map(str, start)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     checkpoint, deadline = tmp_path / "run" / "checkpoint.npz", time.monotonic() + 240
     while not checkpoint.exists() and time.monotonic() < deadline:
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
     process.wait(30)
-    again = subprocess.run(start, capture_output=True, text=True, check=False)
-    assert again.returncode == 2
-    assert "add --resume" in again.stderr
-    other = subprocess.run(_mien("train", *common, "--resume", "--epochs", 9), capture_output=True, text=True, check=False)
-    assert (other.returncode, "this run has 4" in other.stderr) == (2, True)
-    done = subprocess.run(_mien("train", *common, "--resume"), capture_output=True, text=True, check=False)
+    again = here(*start)
+    assert (again.returncode, b"add --resume" in again.stderr) == (2, True)
+    other = here("train", *common, "--resume", "--epochs", 9)
+    assert (other.returncode, b"this run has 4" in other.stderr) == (2, True)
+    done = mien("train", *common, "--resume")
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 5
     card = json.loads((tmp_path / "run" / "card.json").read_text())
     assert card["mirror"]
     assert "--mirror labels" in card["command"]
-    scored = subprocess.run(
-        _mien("evaluate", tmp_path / "run", "--data", data, "--json"), capture_output=True, text=True, check=True
-    )
+    scored = mien("evaluate", tmp_path / "run", "--data", data, "--json")
     assert json.loads(scored.stdout)["splits"]["PublicTest"]["accuracy"] > 0.9
     assert os.path.exists(tmp_path / "run" / "model.onnx")
 
