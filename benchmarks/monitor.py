@@ -1,7 +1,7 @@
 """How well wrong labels are told by a net's training dynamics: the monitor's LSTM beside each baseline.
 
 Reference: what FER+'s people saw. A label is wrong where one of the ten answers won alone and is another; strictly, where
-at least six in ten gave another. What has no single winner is left out. In runs with labels exchanged on purpose the reference is that.
+at least six in ten gave another. What has no single winner is left out. Where labels were exchanged on purpose it is that.
 Areas under the ROC curve are within each class, averaged over classes: classes differ in how often they are wrong, and whoever
 knows the class alone scores high over all. Intervals: bootstrap over samples within classes, means over the runs.
 

@@ -1,7 +1,8 @@
 """How fast mien trains beside Keras's own `model.fit` of the same net on arrays in memory: images/s of a whole step.
 
 `plain`: normalised float32 chips, the same optimizer and loss; `none`, `usual`, `all`: mien's run without augmentation, with
-what it does unless told otherwise, and with crops, mixup and cutmix, too. In turn, for the machine is not always as fast.
+what it does unless told otherwise, and with crops, mixup and cutmix, too. `recorded`: as usual, with the record of dynamics;
+`half`: as usual, in bfloat16. In turn, for the machine is not always as fast.
 
 python benchmarks/throughput.py
 """
@@ -34,7 +35,9 @@ draw, n = np.random.default_rng(0), 128 * 12
 chips, targets = draw.integers(0, 256, (n, 48, 48, 1), np.uint8), draw.integers(0, 7, n)
 data = {"Training": Tensors(chips, targets, np.eye(7, dtype=np.float32)[targets], targets, FER2013)}
 kinds = {"none": NONE, "usual": Augmentation(), "all": Augmentation(crop=0.2, mixup=0.2, cutmix=1.0)}
-runs = {name: Trainer(replace(recipe, augmentation=a), data, Path(tempfile.mkdtemp())) for name, a in kinds.items()}
+configs = {name: replace(recipe, augmentation=a) for name, a in kinds.items()}
+configs |= {"recorded": replace(recipe, dynamics=True), "half": replace(recipe, precision="mixed_bfloat16")}
+runs = {name: Trainer(config, data, Path(tempfile.mkdtemp())) for name, config in configs.items()}
 calls = {name: lambda number, run=run: run.epoch(number, []) for name, run in runs.items()}
 
 net = network(recipe, FER2013, ("labels",))
@@ -63,6 +66,7 @@ def main() -> None:
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
             speed = json.loads(done.stdout.splitlines()[-1])
             shares = {f"{name}_over_plain": round(v / speed["plain"], 3) for name, v in speed.items() if name != "plain"}
+            shares |= {f"{name}_over_usual": round(speed[name] / speed["usual"], 3) for name in ("recorded", "half")}
             rows.append({"model": net, "backend": backend, **{k: round(v) for k, v in speed.items()}, **shares})
             print(rows[-1], flush=True)
     write("throughput", rows)
