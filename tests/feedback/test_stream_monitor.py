@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from helpers import mien, noise, some_faces
+from mien.feedback.monitor.stream import Said, StreamCard
 from mien.feedback.monitor.windows import NAMES, REFERENCE, STEPS, WINDOW, Answers, Usual, look, measured, sequences
 from mien.image import resize
 from mien.labels import FER2013
@@ -82,7 +83,8 @@ def faces():
 
 class TestDrifts:
     def test_every_change_keeps_the_form_and_changes_the_more_the_stronger_it_is(self):
-        from mien.feedback.monitor.drifts import CHANGES, STRENGTHS
+        from mien.feedback.monitor.drifts import STRENGTHS
+        from mien.preprocess.changes import CHANGES
 
         face = resize(np.random.default_rng(1).integers(0, 256, (6, 6)).astype(np.uint8), 48, 48)
         for name, change in CHANGES.items():
@@ -140,13 +142,13 @@ def test_a_monitor_that_is_fitted_tells_a_drift_and_forecasts_accuracy(faces, tm
 
 
 class Loud:
-    """A monitor that raises an alarm where it is dark."""
+    """A monitor that raises an alarm where it is dark, and is not sure that it is over where it is half dark."""
+
+    card = StreamCard(1.0, {})
 
     def now(self, beside, confidence):
-        from mien.feedback.monitor.stream import Said
-
-        dark = beside[-1, NAMES.index("brightness")] < -2
-        return Said(0.3 if dark else 0.7, float(dark), bool(dark))
+        far = -beside[-1, NAMES.index("brightness")]
+        return Said(0.3 if far > 6 else 0.7, 1.0 if far > 6 else 0.6 if far > 2 else 0.0, bool(far > 6))
 
 
 class TestWatch:
@@ -176,6 +178,8 @@ class TestWatch:
         assert len(alarms) == 1
         assert "accuracy is likely 30% now; brightness" in alarms[0]
         assert watch.summary()["changed"]
+        self.shown(watch, 1, gray=75)
+        assert (watch.said.alarm, watch.said.changed) == (0.6, True)  # not over yet
         self.shown(watch, 1)
         assert not watch.summary()["changed"]
         self.shown(watch, 1, gray=30)

@@ -351,7 +351,7 @@ def test_the_dashboard_says_what_the_monitor_says(visit, server):
         socket.connect_to_server().on_message(changed)
 
     board = visit("/dashboard")
-    board.wait_for_selector("#learning:has-text('learning what is usual')")
+    board.wait_for_selector("#learning:has-text('learning')")
     assert not board.is_visible("#changed")
     board.route_web_socket("**/v1/dashboard*", through)
     board.reload()

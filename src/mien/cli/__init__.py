@@ -19,6 +19,7 @@ from mien.cli import (
     feedback,
     feedback_ask,
     feedback_cycle,
+    feedback_drift,
     feedback_models,
     feedback_review,
     keys,
@@ -56,6 +57,7 @@ for which in (
     feedback_ask.ask,
     feedback_review.review,
     feedback_ask.forget,
+    feedback_drift.drift,
     feedback_cycle.cycle,
 ):
     feedback.app.command()(which)

@@ -74,6 +74,7 @@ def snapshot(service: Service) -> dict[str, Any]:
         "users": len({camera["client"] for camera in cameras}),
         "shown": shown,
         "waiting": service.engine.turns.size,
+        "watch": service.watch.summary() if service.watch else None,
         "lately": m.lately(),
         **{name: m.total(name) for name in ("faces", "corrections")},
     }

@@ -161,7 +161,7 @@ class Live:
 
     def _saw(self, image: Any, faces: Faces, moment: float) -> None:
         """In the engine's thread: what was seen in a frame."""
-        self.service.metrics.saw(faces)
+        self.service.saw(image, faces, self.session, moment)
         if self.keeps:
             self.timeline.add(faces, moment)
         if self.consent:

@@ -11,6 +11,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from mien.faces import Faces
+from mien.feedback.monitor.stream import Said
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 SHARES = tuple(i / 10 for i in range(1, 11))
@@ -24,7 +25,13 @@ MOST = 20_000
 class Metrics:
     """One server's counters. Names follow Prometheus: base units, `_total` for what only grows."""
 
-    def __init__(self, waiting: Callable[[], int] = lambda: 0, cameras: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self,
+        waiting: Callable[[], int] = lambda: 0,
+        cameras: Callable[[], int] = lambda: 0,
+        said: Callable[[], Said | None] = lambda: None,
+    ) -> None:
+        """`said`: what the monitor of the live stream says; NaN and 0 in the figures until it says something."""
         self.registry = CollectorRegistry()
         own: dict[str, Any] = {"registry": self.registry}
         self.requests = Counter("mien_requests_total", "Requests answered", ["path", "method", "status"], **own)
@@ -39,6 +46,10 @@ class Metrics:
         self.corrections = Counter("mien_corrections_total", "Answers that people corrected", **own)
         Gauge("mien_queue_pictures", "Pictures that wait", **own).set_function(waiting)
         Gauge("mien_cameras", "Live connections", **own).set_function(cameras)
+        likely = Gauge("mien_accuracy_forecast", "Share of right answers that is likely now", **own)
+        likely.set_function(lambda: now.accuracy if (now := said()) else float("nan"))
+        changed = Gauge("mien_changed", "Whether what is seen has changed", **own)
+        changed.set_function(lambda: float(now.changed) if (now := said()) else 0.0)
         self._recent: deque[tuple[float, float, int]] = deque(maxlen=MOST)
         """Moment, latency and frames dropped of each live answer."""
         self._sure: deque[tuple[float, float, int, int]] = deque(maxlen=MOST)

@@ -116,10 +116,13 @@ async def _seen(service: Service, client: Client, sent: Sent, finish: Callable[[
     def find() -> tuple[np.ndarray, Faces]:
         return recognizer.find(load(data, limits, name=sent.name))
 
-    job = service.engine.submit(client.id + client.address, find, finish, within=WITHIN)
-    made, faces = await asyncio.wrap_future(job)
-    service.metrics.saw(faces)
-    return made, faces
+    def done(image: np.ndarray, faces: Faces) -> Any:
+        service.saw(image, faces)
+        return finish(image, faces)
+
+    job = service.engine.submit(client.id + client.address, find, done, within=WITHIN)
+    made: tuple[Any, Faces] = await asyncio.wrap_future(job)
+    return made
 
 
 def _answer(service: Service, sent: Sent, found: tuple[tuple[int, int], Faces] | BaseException) -> dict[str, Any]:
@@ -173,7 +176,7 @@ async def correct(request: Request) -> JSONResponse:
         given=given.probability, session=session, note=given.note, png=png,
         subject=given.subject, agreed=given.agreed,
     )  # fmt: skip
-    service.metrics.corrections.inc()
+    service.corrected()
     return JSONResponse({"id": id}, 201)
 
 
@@ -315,3 +318,14 @@ def _erased(service: Service, client: Client, id: str, on: bool) -> None:
     with suppress(LookupError) if on else nullcontext():
         service.sessions.erase(id, client.sees)
     service.store.note(client.id, "erase session", id)
+
+
+@router.delete("/usual", status_code=204, **schemas.ERASED)
+async def forget_usual(request: Request) -> Response:
+    """Let the monitor of the live stream learn anew what is usual, such as after a camera was moved on purpose."""
+    service, client = client_for(request, "dashboard")
+    if service.watch is None:
+        raise LookupError("the monitor of the live stream is switched off here")
+    await asyncio.to_thread(service.watch.forget)
+    service.write(service.store.note, client.id, "forget what is usual")
+    return Response(status_code=204)

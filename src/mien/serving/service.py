@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import numpy as np
 
 from mien.card import ModelCard
 from mien.classifiers import Classifier, load_classifier
+from mien.faces import Faces
 from mien.feedback.corrections import Corrections
 from mien.feedback.keys import Keys
+from mien.feedback.monitor.stream import StreamMonitor
 from mien.feedback.sessions import Sessions
 from mien.feedback.shelf import Shelf
 from mien.feedback.store import Store
@@ -27,9 +29,11 @@ from mien.serving.fetches import Fetches
 from mien.serving.metrics import Metrics
 from mien.serving.rates import Rates
 from mien.serving.settings import Settings, data_folder
+from mien.serving.watch import Watch
 from mien.smoothing import SMOOTHERS
 from mien.stream import Stream
 
+log = logging.getLogger("mien.serve")
 WRONG_KEYS = 30
 """A minute, from one address."""
 
@@ -56,7 +60,7 @@ class Service:
                 self.recognizer.detector(np.zeros((240, 320, 3), np.uint8))
         _warm(self.recognizer.classifier)
         self.refuse_strangers()
-        _ = self.smoother, self.engine, self.store
+        _ = self.smoother, self.engine, self.store, self.watch
         self.ready = True
 
     def close(self) -> None:
@@ -108,6 +112,8 @@ class Service:
             raise ValueError(f"{new.card.name} has other classes than {old.card.name}; start the server anew for that")
         _warm(new)
         self.recognizer.classifier = new
+        if self.watch:
+            self.watch.begin(new.card.version)
         self.store.note("server", "model", new.card.version, name=new.card.name, before=old.card.version)
         return True
 
@@ -118,7 +124,34 @@ class Service:
 
     @cached_property
     def metrics(self) -> Metrics:
-        return Metrics(lambda: self.engine.turns.size, lambda: len(self.cameras))
+        return Metrics(lambda: self.engine.turns.size, lambda: len(self.cameras), lambda: self.watch.said if self.watch else None)
+
+    @cached_property
+    def watch(self) -> Watch | None:
+        """The monitor of the live stream; None where it is switched off."""
+        if not self.settings.watch:
+            return None
+        folder = self.store.path.parent if self.store.path else None
+        return Watch(StreamMonitor(), folder, self.recognizer.card.version, self._alarm)
+
+    def _alarm(self, text: str) -> None:
+        log.warning("what is seen has changed: %s", text)
+        self.write(partial(self.store.note, "monitor", "alarm", self.recognizer.card.version, said=text))
+
+    def saw(self, image: np.ndarray, faces: Faces, who: Hashable = None, moment: float = 0.0) -> None:
+        """An answer was given, to a live stream or, without `who`, to a picture."""
+        self.metrics.saw(faces)
+        if self.watch:
+            try:
+                self.watch.saw(image, faces, who, moment)
+            except Exception:  # a monitor never costs an answer
+                log.exception("the monitor could not look at an answer")
+
+    def corrected(self) -> None:
+        """Somebody said that an answer was wrong."""
+        self.metrics.corrections.inc()
+        if self.watch:
+            self.watch.corrected()
 
     @cached_property
     def store(self) -> Store:
@@ -157,4 +190,4 @@ def _warm(classifier: Classifier) -> None:
 def _told(done: Future[Any]) -> None:
     error = None if done.cancelled() else done.exception()
     if error and not isinstance(error, LookupError):  # who asks for what is not there is told so
-        logging.getLogger("mien.serve").error("the store: %s", error)
+        log.error("the store: %s", error)

@@ -54,6 +54,8 @@ class Settings:
     detector: str = ""
     smooth: str = "ema"
     """How live answers are steadied: none, ema or majority."""
+    watch: bool = True
+    """Let the monitor of the live stream forecast accuracy, and say when what is seen has changed."""
     every: int = 1
     """Look for faces in each n-th live frame, follow them between; looks are spared anyway where more comes than can be done."""
     purpose: str = "personal"

@@ -50,6 +50,7 @@ function show(now) {
   $("dropped").textContent = percent(now.lately.dropped);
   $("confidence").textContent = share(now.lately.confidence);
   $("unsure").textContent = share(now.lately.unsure);
+  watched(now.watch);
   $("corrections").textContent = now.faces ? ((1000 * now.corrections) / now.faces).toFixed(1) : "–";
   $("model").textContent = `Model ${now.model}, up ${lasted(now.up_s)}`;
   history.push({ time: now.time, shown: now.shown });
@@ -79,6 +80,14 @@ function sparks(now) {
     canvas.setAttribute("aria-hidden", "true"); // what it shows now stands beside it
     area(canvas, line.map((row) => ({ x: 1 - (now.time - row.time) / 60, shares: row.shares })), labels);
   });
+}
+
+/** What the monitor of the live stream says. */
+function watched(said) {
+  $("forecast").textContent = share(said?.accuracy ?? null);
+  $("learning").textContent = !said ? "not watched" : said.accuracy === null ? `learning, ${percent(said.known)}` : "";
+  $("changed").hidden = !said?.changed;
+  if (said?.changed) $("changed-says").textContent = `What is seen has changed: ${said.why.join(", ") || "in many ways a little"}.`;
 }
 
 function legend() {
@@ -217,6 +226,12 @@ pressed("csv", async () => {
 });
 pressed("crops", async () => {
   save(await ask(`/v1/sessions/${opened.id}/crops`), `session-${opened.id.slice(0, 8)}-crops.zip`);
+});
+
+pressed("usual", async () => {
+  await ask("/v1/usual", { method: "DELETE" });
+  $("changed").hidden = true;
+  $("said").textContent = "What is usual is learnt anew.";
 });
 
 try {
