@@ -210,6 +210,31 @@ class TestCycles:
         assert b"another cycle is at work here" in done.stderr
         assert not (tmp_path / "s" / "cycles").exists()
 
+    @pytest.mark.skipif(os.name == "nt", reason="what is open cannot be moved away there")
+    def test_where_the_store_vanishes_nothing_is_lost_and_nothing_is_made_in_its_place(self, tmp_path, monitor):
+        from mien.feedback.cycle import Cycle, Plan
+
+        class Away(Exception):
+            pass
+
+        def moved(run, dataset, watched):
+            (tmp_path / "s").rename(tmp_path / "elsewhere")
+
+        def back(run, dataset, watched):
+            raise Away
+
+        data = faces_file(tmp_path / "a.npz", 200)
+        plan = Plan(data, moved, people=False, monitor=monitor)
+        with pytest.raises(FileNotFoundError, match="the store is gone; put it back"):
+            Cycle(tmp_path / "s", plan).run()
+        assert not (tmp_path / "s").exists()
+        (tmp_path / "elsewhere").rename(tmp_path / "s")
+        state = json.loads((tmp_path / "s/cycles/0001/state.json").read_text())
+        assert state["done"] == ["begin", "gather"]
+        with pytest.raises(Away):
+            Cycle(tmp_path / "s", Plan(data, back, people=False, monitor=monitor)).run()
+        assert os.listdir(tmp_path / "s/cycles") == ["0001"]
+
     def test_faces_of_other_classes_want_a_monitor_of_their_own_and_are_told_so_at_once(self, tmp_path, monitor):
         from PIL import Image
 

@@ -114,9 +114,15 @@ class Cycle:
             if name not in state.done:
                 self.say(f"cycle {state.number}: {name}")
                 step(state, store)
+                self._ask_for_the_store(store)
                 state.done.append(name)
                 self._write(state)
         return state
+
+    def _ask_for_the_store(self, store: Store) -> None:
+        """Raises FileNotFoundError where it vanished meanwhile: what was done is not written down beside an empty one."""
+        if store.path is None or not store.path.exists():
+            raise FileNotFoundError(f"{self.folder}: the store is gone; put it back, and call again: the cycle goes on")
 
     def _state(self) -> State:
         """Of the cycle that was stopped, or of a new one."""
