@@ -56,6 +56,17 @@ def test_what_is_decided_leaves_the_queue_and_what_is_reopened_comes_back(store,
     assert [note["action"] for note in store.notes(3)] == ["review"] * 3
 
 
+def test_what_was_rejected_contradicts_nobody(store, reviews):
+    from mien.feedback.corrections import Corrections
+    from mien.feedback.intake import Intake, believed, offered
+
+    png = encoded(np.zeros((48, 48), np.uint8))
+    right, wrong = (Corrections(store, FER2013).add("local", "default", name, png=png) for name in ("happy", "sad"))
+    assert {q.offered.row["id"] for q in reviews.queue()} == {right, wrong}
+    reviews.decide(wrong, "me", "rejected")
+    assert [one.row["id"] for one, _ in believed(offered(store), Intake())[0]] == [right]
+
+
 def test_what_cannot_be_decided_is_said(store, reviews):
     own, *_ = given(store)
     with pytest.raises(ValueError, match="no decision 'maybe'; there are: accepted, rejected, reopened"):

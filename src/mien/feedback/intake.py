@@ -7,6 +7,7 @@ more than a share in one cycle."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -96,6 +97,11 @@ class Offered:
         """The same for the same picture."""
         return image_id(self.image)
 
+    @cached_property
+    def digest(self) -> str:
+        """The same for the same picture, without decoding it: what is kept is encoded here, always in one way."""
+        return hashlib.sha256(self.png).hexdigest()
+
     @property
     def key(self) -> str:
         return f"{KEYS}{self.row['id']}"
@@ -120,11 +126,12 @@ def offered(store: Store) -> list[Offered]:
 def believed(found: list[Offered], rules: Intake) -> tuple[list[tuple[Offered, str]], list[tuple[Offered, str]]]:
     """Those that are taken, each with why, and those that wait for a review, each with why."""
     right: dict[str, list[bool]] = defaultdict(list)
-    said: dict[bytes, set[str]] = defaultdict(set)
+    said: dict[str, set[str]] = defaultdict(set)
     for one in found:
         if one.review:
             right[one.row["client"]].append(one.right)
-        said[one.image_id].add(one.expression)
+        if one.decision != REJECTED and (one.review or one.row["client"] not in (QUESTION, MONITOR)):
+            said[one.digest].add(one.expression)
     sure, taken, waiting, many = trust(right), list[tuple[Offered, str]](), list[tuple[Offered, str]](), Counter[str]()
     for one in found:
         client = one.row["client"]
@@ -133,7 +140,7 @@ def believed(found: list[Offered], rules: Intake) -> tuple[list[tuple[Offered, s
                 taken.append((one, f"reviewed by {one.review['actor']}"))
             continue
         many[client] += 1
-        if why := _doubt(one, len(said[one.image_id]), many[client], sure.get(client, 0.0), rules):
+        if why := _doubt(one, len(said[one.digest]), many[client], sure.get(client, 0.0), rules):
             waiting.append((one, why))
         elif client == LOCAL:
             taken.append((one, "said by this machine's owner"))
