@@ -101,7 +101,8 @@ def test_standardised_chips_have_no_mean_and_spread_of_their_own(kind):
 def test_a_random_crop_enlarges_a_part():
     from dataclasses import replace
 
-    from mien.training.augmentation import NONE, Augment
+    from mien.training.augment import Augment
+    from mien.training.augmentation import NONE
 
     layer = Augment(replace(NONE, crop=0.5), 0)
     layer.begin(0)

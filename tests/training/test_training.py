@@ -122,7 +122,8 @@ def test_a_run_can_start_from_another_of_the_same_network(data, tmp_path):
 def test_augmentation_is_seeded_by_epoch_and_off_outside_training():
     import keras
 
-    from mien.training.augmentation import Augment, Augmentation
+    from mien.training.augment import Augment
+    from mien.training.augmentation import Augmentation
 
     layer, x = Augment(Augmentation(), seed=5), noise(4, 48, 48, 1).astype(np.float32)
     layer.begin(3)
@@ -143,7 +144,8 @@ def test_mirroring_alone_mirrors():
 
     import keras
 
-    from mien.training.augmentation import NONE, Augment
+    from mien.training.augment import Augment
+    from mien.training.augmentation import NONE
 
     x = noise(32, 12, 12, 1).astype(np.float32)
     out, mirrored = map(keras.ops.convert_to_numpy, Augment(replace(NONE, mirror=True))(x, training=True))

@@ -28,13 +28,14 @@ def ask_for_the_right_folder(run: Path, resume: bool) -> None:
 
 
 def ask_for_keras(what: str = "mien train") -> None:
+    """Without importing it, which takes seconds: what is wrong with a command is said before."""
     import os
+    from importlib.util import find_spec
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        import keras  # noqa: F401
-    except ImportError:
-        raise needs("train", f"{what} (Keras 3 with TensorFlow)") from None
+    backends = [os.environ["KERAS_BACKEND"]] if os.environ.get("KERAS_BACKEND") else ["tensorflow", "torch", "jax"]
+    if not find_spec("keras") or not any(map(find_spec, backends)):
+        raise needs("train", f"{what} (Keras 3 with TensorFlow)")
 
 
 def sources_of(data: Sequence[Path], labels: Sequence[Path], weights: Sequence[float]) -> tuple[Source, ...]:

@@ -15,10 +15,10 @@ from mien.errors import config_in, insist
 from mien.models import MODELS
 from mien.training.augmentation import NONE, Augmentation
 from mien.training.overrides import merged
-from mien.training.standardise import STANDARDISE
 
 OPTIMIZERS = SGD, ADAM, ADAMW = "sgd", "adam", "adamw"
 SAMPLING = OVERSAMPLE, SMOTE, SMOTE_EMBEDDINGS = "oversample", "smote", "smote_embeddings"
+STANDARDISE = FEATURE, ZCA = "feature", "zca"
 HEADS = LABELS, VOTES = "labels", "votes"
 """What the dataset's annotators said, and what a jury of people saw."""
 SCHEDULES = COSINE, CONSTANT, PLATEAU = "cosine", "constant", "plateau"

@@ -11,7 +11,7 @@ from mien.card import Preprocessing
 from mien.datasets import Dataset
 from mien.datasets.base import SPLITS
 from mien.image import encode
-from mien.training.augmentation import Augment
+from mien.training.augment import Augment
 from mien.training.config import RECIPES
 from mien.training.mixing import Mix, plan
 from mien.training.overrides import overridden

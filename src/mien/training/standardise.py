@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-FEATURE, ZCA = STANDARDISE = ("feature", "zca")
+from mien.training.config import FEATURE
+
 CHIPS = 10_000
 """Training chips, at most, that the statistics are taken of."""
 EPSILON = 0.1

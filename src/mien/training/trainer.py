@@ -20,7 +20,7 @@ from mien.labels import LabelSet
 from mien.models import MODELS
 from mien.models.layers import head_names, names
 from mien.models.on_torch import trained
-from mien.training.augmentation import Augment
+from mien.training.augment import Augment
 from mien.training.balance import relearn_head, rows_of
 from mien.training.config import ADAM, COSINE, LABELS, PLATEAU, SGD, SMOTE_EMBEDDINGS, VOTES, TrainConfig
 from mien.training.drawing import drawn_in_an_epoch, order, ranks
