@@ -162,6 +162,15 @@ class TestFaces:
 
         return gathered(store, LabelSet(tuple(FER2013)), Intake(), (), versions)
 
+    def test_what_came_with_the_data_is_not_taken_for_erased(self, store, tmp_path):
+        from mien.datasets.base import Sample
+        from mien.datasets.versions import Store as Versions
+        from mien.feedback.intake import erased
+
+        versions = Versions(tmp_path / "gathered.mien")
+        versions.commit([Sample(face(0), 0, "Training", "server/of another store")], FER2013, None, "begin")
+        assert erased(store, versions) == []
+
     def test_a_reviewer_s_word_changes_the_label_of_a_face_that_is_there_and_is_no_second_sample(self, store, versions):
         from mien.datasets.versions import VersionedDataset
         from mien.feedback.proposals import ask_about
@@ -200,7 +209,7 @@ class TestFaces:
         ids = [put.add("local", "m", "sad", png=encoded(face(i)), subject="p1" if i > 8 else "", agreed="yes") for i in (7, 8, 9)]
         found = self.gathered(store, versions)
         whole = [*VersionedDataset(versions.path).whole(), *(sample for sample, _ in found.new)]
-        versions.commit(whole, FER2013, None, "more")
+        versions.commit(whole, FER2013, None, "more", source="here")
         put.erase(ids[0])
         assert erased(store, versions) == [f"server/{ids[0]}"]
         assert versions.erase(erased(store, versions)) == 1

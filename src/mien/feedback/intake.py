@@ -20,7 +20,7 @@ from sqlalchemy import select
 from mien.datasets.audit import RELABEL, REMOVE, Action
 from mien.datasets.base import SPLITS, Sample, as_stored
 from mien.datasets.look import image_id
-from mien.datasets.versions import Row
+from mien.datasets.versions import ADDED, Row
 from mien.datasets.versions import Store as Versions
 from mien.errors import insist
 from mien.evaluation.scores import interval
@@ -231,11 +231,12 @@ def _consent(one: Offered) -> str:
 
 
 def erased(store: Store, versions: Versions) -> list[str]:
-    """Keys of faces whose corrections were erased since: they are to go, too."""
+    """Keys of faces that were taken in here and whose corrections were erased since: they are to go, too."""
     with store.reading() as c:
         there = set(c.scalars(select(tables.corrections.c.id)))
-    known = {row.key for version in versions.log() for row in versions.rows(version.id)}
-    return sorted(key for key in known if key.startswith(KEYS) and key.removeprefix(KEYS) not in there)
+    came = (version.id for version in versions.log() if version.source)  # the first one's faces are from elsewhere
+    added = {change["key"] for id in came for change in versions.changes(id) if change["change"] == ADDED}
+    return sorted(key for key in added if key.startswith(KEYS) and key.removeprefix(KEYS) not in there)
 
 
 def _may(versions: Versions, subject: str) -> bool:
