@@ -55,9 +55,9 @@ def session(store, faces, consent="I agree", track=1, apart=1.0):
 
 
 def proposed(store, **rules):
-    from mien.feedback.proposals import Proposing, propose
+    from mien.feedback.proposals import Proposing, crops, propose
 
-    return propose(store, [Model("sad"), Model("fear")], FER2013, np.zeros((0, 256)), Proposing(**rules))
+    return propose(store, crops(store), [Model("sad"), Model("fear")], FER2013, np.zeros((0, 256)), Proposing(**rules))
 
 
 def kept(store):
@@ -90,11 +90,14 @@ def test_no_face_is_proposed_that_is_like_another_nor_too_many_of_one_session(st
 
 def test_faces_there_are_already_are_not_asked_about(store):
     from mien.datasets.look import thumbnail
-    from mien.feedback.proposals import Proposing, propose
+    from mien.feedback.proposals import Proposing, crops, propose
 
     session(store, [face(0), face(1), face(2, UNSURE)])
     known = np.stack([thumbnail(face(i, m)) for i, m in ((0, CLEAR), (1, CLEAR), (2, UNSURE))])
-    assert propose(store, [Model("sad"), Model("fear")], FER2013, known, Proposing()) == {"agreement": 0, "question": 0}
+    assert propose(store, crops(store), [Model("sad"), Model("fear")], FER2013, known, Proposing()) == {
+        "agreement": 0,
+        "question": 0,
+    }
 
 
 def test_where_recording_was_taken_back_nothing_is_proposed(store):

@@ -127,6 +127,7 @@ def _given(row: dict[str, Any], png: bytes, labels: LabelSet) -> tuple[Sample, s
     """A correction with a picture as a sample, and what is kept as the reason why it is there."""
     from mien.datasets import Sample
     from mien.datasets.base import SPLITS, as_stored
+    from mien.feedback.intake import KEYS, consent
 
-    sample = Sample(as_stored(png), labels.index(row["expression"]), SPLITS[0], f"server/{row['id']}", None, row["subject"])
-    return sample, f"consent: {row['agreed']}" if row["agreed"] else "sent with a correction, which is consent to keep it"
+    sample = Sample(as_stored(png), labels.index(row["expression"]), SPLITS[0], f"{KEYS}{row['id']}", None, row["subject"])
+    return sample, consent(row)

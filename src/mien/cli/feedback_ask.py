@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mien.cli.feedback_models import Data
-
-if TYPE_CHECKING:
-    from mien.datasets.versions import Store as Versions
+from mien.cli.feedback_models import Data, shelf
 
 
 def ask(
@@ -27,7 +24,6 @@ def ask(
     models and the track agree on.
 
     `mien feedback cycle` does it, too. They wait for `mien feedback review`, or for the page /review."""
-    from mien.cli.feedback_models import shelf
     from mien.datasets import open_dataset
     from mien.feedback.cycle import FACES
     from mien.feedback.proposals import Proposing, proposed
@@ -45,7 +41,6 @@ def forget(
     store: Data = None,
 ) -> None:
     """Erase a person's, or a session's, faces for good: corrections and pictures, and the faces that are learnt from."""
-    from mien.cli.feedback_models import shelf
     from mien.datasets.versions import Store as Versions
     from mien.datasets.versions import is_store, user
     from mien.feedback.corrections import Corrections
@@ -61,12 +56,8 @@ def forget(
         path, gone = s.folder.parent / FACES, 0
         if is_store(path):
             versions = Versions(path)
-            gone = versions.erase(erased(s.store, versions)) + versions.erase(keys_of(versions, subject))
+            gone = versions.erase(versions.keys_of(subject).union(erased(s.store, versions)))
         if not given and not gone:
             raise ValueError(f"nothing is kept of {subject!r}")
         s.store.note(user(), "forget", subject, corrections=given, faces=gone)
     typer.echo(f"{given:,} corrections and {gone:,} faces of {subject} are gone; models that learnt from them are as they were")
-
-
-def keys_of(versions: Versions, subject: str) -> set[str]:
-    return {row.key for version in versions.log() for row in versions.rows(version.id) if row.subject == subject}

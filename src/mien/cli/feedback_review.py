@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.feedback_models import Data
+from mien.cli.feedback_models import Data, shelf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,6 @@ def review(
     from pathlib import Path
 
     from mien.card import ModelCard
-    from mien.cli.feedback_models import shelf
     from mien.feedback.review import Reviews
 
     with shelf(store) as s:

@@ -140,8 +140,8 @@ class Store:
 
         Raises ValueError for a person who is not there."""
         rows = [row for version in self.log() for row in self.rows(version.id)]
-        keys = {row.key for row in rows if row.subject == subject}
-        if not subject or not keys:
+        keys = _of_subject(rows, subject)
+        if not keys:
             people = sorted({row.subject for row in rows} - {""})
             there = (
                 f"there are: {', '.join(people[:5])}{', ...' if len(people) > 5 else ''}" if people else "nobody is named in it"
@@ -151,6 +151,10 @@ class Store:
             known.write(_nameless(subject) + "\n")
         self._erase(rows, keys)
         return len(keys)
+
+    def keys_of(self, subject: str) -> set[str]:
+        """Of a person's samples, in any version."""
+        return _of_subject((row for version in self.log() for row in self.rows(version.id)), subject)
 
     def erase(self, keys: Collection[str]) -> int:
         """Take samples out of every version for good: how many there were. Those that are not there are passed over."""
@@ -329,6 +333,11 @@ class VersionedDataset:
         if image_id(image).hex() != row.image:
             raise ValueError(f"the picture {row.image[:DIGITS]} is not the one that was stored")
         return Sample(image, self._names.index(row.label), row.split, row.key, votes, row.subject)
+
+
+def _of_subject(rows: Iterable[Row], subject: str) -> set[str]:
+    """Nobody's are those of no name."""
+    return {row.key for row in rows if subject and row.subject == subject}
 
 
 def _nameless(subject: str) -> str:

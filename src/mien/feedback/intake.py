@@ -206,7 +206,7 @@ def gathered(store: Store, labels: LabelSet, rules: Intake, held: Collection[byt
         elif one.key not in keys and room.get(name, 100) > 0:
             room[name] = room.get(name, 100) - 1
             sample = Sample(one.image, labels.index(name), SPLITS[0], one.key, None, one.row["subject"])
-            new.append((sample, f"{why}; {_consent(one)}"))
+            new.append((sample, f"{why}; {consent(one.row)}"))
             used.append(one.row["id"])
     return Gathered(new, actions, used)
 
@@ -225,9 +225,9 @@ def _relabelled(row: Row, name: str, why: str) -> Action:
     return Action(row.key, row.split, row.label, RELABEL, why, name)
 
 
-def _consent(one: Offered) -> str:
-    agreed = one.row["agreed"]
-    return f"consent: {agreed}" if agreed else "sent with a correction, which is consent to keep it"
+def consent(row: Mapping[str, Any]) -> str:
+    """Why a correction's picture may be kept."""
+    return f"consent: {row['agreed']}" if row["agreed"] else "sent with a correction, which is consent to keep it"
 
 
 def erased(store: Store, versions: Versions) -> list[str]:

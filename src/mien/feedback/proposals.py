@@ -91,23 +91,28 @@ def proposed(store: Store, faces: Dataset | None, rules: Proposing = USUAL) -> d
     """Let the model that answers and the packaged ones look at what sessions left: how many proposals of each kind they made.
 
     `faces`: those there are, so that none like them is proposed."""
-    if not crops(store):
+    found = crops(store)
+    if not found:
         return {AGREEMENT: 0, QUESTION: 0}
     shelf = Shelf(store)
     models = [load_classifier(shelf.card(shelf.current)), *map(load_classifier, packaged())]
     labels = faces.labels if faces else models[0].labels
     different = {model.card.version: model for model in models if set(labels) <= set(model.labels)}
     known = np.array([thumbnail(sample.image) for sample in faces or ()])
-    return propose(store, list(different.values()), labels, known, rules)
+    return propose(store, found, list(different.values()), labels, known, rules)
 
 
 def propose(
-    store: Store, models: Sequence[Classifier], labels: LabelSet, known: np.ndarray, rules: Proposing = USUAL
+    store: Store,
+    found: Sequence[Crop],
+    models: Sequence[Classifier],
+    labels: LabelSet,
+    known: np.ndarray,
+    rules: Proposing = USUAL,
 ) -> dict[str, int]:
-    """Put proposals into the store: how many of each kind.
+    """Put proposals of crops into the store: how many of each kind.
 
     `known`: small pictures (n, 256) of the faces there are, as `thumbnail` makes them. Fewer than two models agree on nothing."""
-    found = crops(store)
     if not found or not models:
         return {AGREEMENT: 0, QUESTION: 0}
     images = [as_stored(crop.png) for crop in found]
@@ -159,7 +164,7 @@ def ask_about(store: Store, found: Iterable[tuple[Sample, str, str]], labels: La
     for sample, rather, why in found:
         id = _id(MONITOR, image_id(sample.image).hex())
         note = f"{sample.key}, labelled {labels[sample.label]}: {why}"
-        ids.add(put.add(MONITOR, "", rather or labels[sample.label], png=encode(sample.image), note=note, subject="", id=id))
+        ids.add(put.add(MONITOR, "", rather or labels[sample.label], png=encode(sample.image), note=note, id=id))
     return len(ids)
 
 
