@@ -221,6 +221,8 @@ class TestFaces:
         assert b"1 corrections and 1 faces of p1 are gone" in done.stdout, done.stderr
         assert f"server/{ids[2]}" not in {row.key for row in versions.rows()}
         assert b"nothing is kept of 'p1'" in mien("feedback", "forget", "p1", "--store", tmp_path / "s").stderr
+        assert b"whose corrections" in mien("feedback", "forget", "", "--store", tmp_path / "s").stderr
+        assert len(kept(store)) == 1  # the one that nobody's name is on
 
 
 def test_faces_of_sessions_are_chosen_by_the_command_too(store, tmp_path):

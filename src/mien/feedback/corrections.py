@@ -80,7 +80,9 @@ class Corrections:
                 c.execute(update(t).where(t.c.id == id, t.c.taken.is_(None)).values(taken=time.time()))
 
     def forget(self, subject: str) -> int:
-        """Erase all of a person, or of a session: how many there were."""
+        """Erase all of a person, or of a session: how many there were. Raises ValueError for no name, which most have."""
+        if not subject:
+            raise ValueError("whose corrections are to be erased? give a subject's name or a session's id")
         t = tables.corrections
         with self.store.writing() as c:
             gone = c.execute(delete(t).where(or_(t.c.subject == subject, t.c.session == subject))).rowcount
